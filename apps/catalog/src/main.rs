@@ -1,0 +1,2 @@
+//! The film catalogue: import, HTTP API and page, on Shelfmark.
+fn main() {}

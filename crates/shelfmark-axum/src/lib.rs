@@ -1,0 +1,1 @@
+//! Shelfmark beside axum: problems, pages, health.

@@ -1,0 +1,1 @@
+//! What every part of Shelfmark agrees on; names no driver.

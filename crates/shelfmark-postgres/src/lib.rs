@@ -1,0 +1,1 @@
+//! The server engine of Shelfmark, on tokio-postgres.

@@ -1,0 +1,1 @@
+//! The embedded engine of Shelfmark, on rusqlite.
