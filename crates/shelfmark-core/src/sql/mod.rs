@@ -1,0 +1,11 @@
+//! The text of SQL statements: what stands where, and nothing about what it means to a server.
+//!
+//! [`tokenize`] cuts text into tokens under the rules of SQLite and PostgreSQL at once; everything
+//! else stands on it. The macros use this at compile time to find parameters and slots, and the
+//! engines at run time to route, split and explain statements. Nothing here rewrites SQL.
+
+mod template;
+mod token;
+
+pub use template::{Piece, Template};
+pub use token::{SqlError, Token, TokenKind, tokenize};
