@@ -1,1 +1,31 @@
-//! What every part of Shelfmark agrees on; names no driver.
+//! What every part of Shelfmark agrees on: entities, rows, values, statements, errors, and the seam to the engines.
+//!
+//! Users depend on the crate `shelfmark`, which re-exports what they need. This crate names no driver.
+
+mod channel;
+pub mod config;
+mod dialect;
+mod entity;
+mod error;
+mod executor;
+pub mod pool;
+pub mod render;
+mod row;
+pub mod sql;
+mod statement;
+pub mod value;
+
+pub use channel::{
+    BeginOptions, BoxFuture, BoxStream, Call, Channel, DbColumn, DbType, Description, Engine,
+    Isolation, Maintenance, Session,
+};
+pub use dialect::Dialect;
+pub use entity::{Column, Constraint, Entity, Insertable, RowValues};
+pub use error::{Error, ErrorKind, OnViolation, Result};
+pub use executor::{Args, Executor, Handle, Query, Repo, call};
+pub use row::{ColumnSpec, Flow, FromRow, RawRow, Row, RowSink, column_map};
+pub use statement::{Access, Rendered, STATEMENTS, Statement};
+pub use value::{Json, Param, ParamSpec, Type, Value, ValueError, ValueRef};
+
+#[doc(hidden)]
+pub use linkme;

@@ -1,0 +1,189 @@
+//! Where statements run: what an engine, a transaction or a test double offers to repositories.
+//!
+//! These traits are the seam between the public crate and the engines. They speak of texts, values and sinks,
+//! never of entities, and are object-safe, so that one program serves several engines at run time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::Stream;
+
+use crate::dialect::Dialect;
+use crate::error::Result;
+use crate::pool::PoolStatus;
+use crate::row::RowSink;
+use crate::statement::Access;
+use crate::value::{Type, ValueRef};
+
+/// A boxed future that can move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A boxed stream that can move between threads.
+pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
+
+/// One statement with its values, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// The text in the engine's dialect.
+    pub sql: Arc<str>,
+    /// The values in the order of their positions.
+    pub params: Vec<ValueRef<'a>>,
+    /// The names of the parameters, for errors; may be shorter than `params`.
+    pub names: &'a [&'static str],
+    /// `Shows::find`, for errors and for the list of who holds what.
+    pub method: &'static str,
+    /// What the statement does to the data.
+    pub access: Access,
+}
+
+impl Call<'_> {
+    /// The name of the parameter at `index` (from zero) for an error message: `` `title` `` or `$1`.
+    #[must_use]
+    pub fn param_name(&self, index: usize) -> String {
+        match self.names.get(index) {
+            Some(name) => format!("`{name}`"),
+            None => format!("${}", index + 1),
+        }
+    }
+}
+
+/// Something that runs statements: a database (each statement its own transaction) or a transaction.
+///
+/// # Cancellation
+/// Dropping a future stops the work on the database side and frees the connection once it is proven idle.
+pub trait Channel: Send + Sync + 'static {
+    /// The SQL it understands.
+    fn dialect(&self) -> Dialect;
+
+    /// Runs a statement that gives rows; hands the sink back when the result has ended.
+    fn fetch<'a>(
+        &'a self,
+        call: Call<'a>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>>;
+
+    /// Runs a statement and gives the number of rows it touched.
+    fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>>;
+
+    /// Runs one writing statement for many rows, all or nothing, and gives the number of rows touched.
+    ///
+    /// `call.params` is empty; each of `rows` has the values of one row. On PostgreSQL the text takes one array per
+    /// column (`UNNEST`), on SQLite it is run once per row.
+    fn execute_many<'a>(
+        &'a self,
+        call: Call<'a>,
+        columns: &'a [Type],
+        rows: Vec<Vec<ValueRef<'a>>>,
+    ) -> BoxFuture<'a, Result<u64>>;
+
+    /// Runs a query and gives its rows in filled sinks, reading no further ahead than a batch or two.
+    fn stream<'a>(
+        &'a self,
+        call: Call<'a>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxStream<'a, Result<Box<dyn RowSink>>>;
+}
+
+/// How concurrent transactions may see each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// Each statement sees what was committed before it began. SQLite gives more than that.
+    #[default]
+    ReadCommitted,
+    /// All statements see the state at the first one.
+    RepeatableRead,
+    /// As if the transactions ran one after the other.
+    Serializable,
+}
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug)]
+pub struct BeginOptions {
+    /// How concurrent transactions may see it.
+    pub isolation: Isolation,
+    /// Whether it promises not to write.
+    pub read_only: bool,
+    /// Where it was opened (`src/add_show.rs:42`), for the list of who holds what.
+    pub label: &'static str,
+}
+
+/// An open transaction on one connection.
+///
+/// The caller serialises: no two calls run at once. Dropping the last reference without `commit` or `rollback`
+/// rolls back on the server before the connection is lent again, or closes it.
+pub trait Session: Channel {
+    /// Commits. Afterwards only dropping is possible.
+    fn commit(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// Rolls back. Afterwards only dropping is possible.
+    fn rollback(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// Opens the savepoint of nesting depth `depth` (from 1).
+    fn savepoint(&self, depth: u32) -> BoxFuture<'_, Result<()>>;
+
+    /// Keeps what was done since the savepoint.
+    fn release(&self, depth: u32) -> BoxFuture<'_, Result<()>>;
+
+    /// Undoes what was done since the savepoint and forgets it; also ends the aborted state of a failed statement.
+    fn rollback_to(&self, depth: u32) -> BoxFuture<'_, Result<()>>;
+}
+
+/// A connection of its own for migrations: no statement deadline, not lent again afterwards.
+pub trait Maintenance: Channel {
+    /// Runs a text of several statements, as `psql` or `sqlite3` would.
+    fn script<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>>;
+}
+
+/// One kind of database, opened.
+pub trait Engine: Channel {
+    /// Opens a transaction.
+    fn begin(&self, options: BeginOptions) -> BoxFuture<'_, Result<Arc<dyn Session>>>;
+
+    /// Takes a connection for migrations.
+    fn maintenance(&self) -> BoxFuture<'_, Result<Arc<dyn Maintenance>>>;
+
+    /// Prepares a statement without running it and tells what the database knows of it.
+    fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Description>>;
+
+    /// One round trip.
+    fn ping(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// The pool's numbers, and who holds what since when.
+    fn status(&self) -> PoolStatus;
+
+    /// Refuses new work, waits for what runs until `deadline` has passed, then closes every connection.
+    fn close(&self, deadline: Duration) -> BoxFuture<'_, Result<()>>;
+}
+
+/// What the database knows of a prepared statement.
+#[derive(Clone, Debug, Default)]
+pub struct Description {
+    /// The parameters, by position. Empty where the engine does not type parameters (SQLite).
+    pub params: Vec<DbType>,
+    /// The columns of the result, in order.
+    pub columns: Vec<DbColumn>,
+}
+
+/// A database's own type, and which of ours fit it.
+#[derive(Clone, Debug)]
+pub struct DbType {
+    /// The name as the database gives it (`int4`, `INTEGER`).
+    pub name: String,
+    /// The logical types that can hold every value of it; `None` where that is not known (an SQLite expression).
+    pub fits: Option<Vec<Type>>,
+}
+
+/// A column of a result.
+#[derive(Clone, Debug)]
+pub struct DbColumn {
+    /// Its name in the result.
+    pub name: String,
+    /// Its type.
+    pub ty: DbType,
+    /// The table column it comes from, when it is one.
+    pub origin: Option<(String, String)>,
+    /// Whether the table column may hold NULL; `None` where that is not known.
+    pub nullable: Option<bool>,
+}

@@ -1,0 +1,483 @@
+//! From a declared statement and its arguments to a typed answer.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use futures_core::Stream;
+use futures_util::StreamExt as _;
+use ref_cast::RefCast;
+
+use crate::channel::{Call, Channel};
+use crate::dialect::Dialect;
+use crate::entity::{Insertable, RowValues};
+use crate::error::{Error, ErrorKind, Result};
+use crate::row::{Collector, FromRow, RowSink};
+use crate::statement::Statement;
+use crate::value::{Param, ParamSpec, Type, ValueRef};
+
+/// Where statements run, whatever it is: cheap to clone.
+#[derive(Clone)]
+pub struct Handle(Arc<dyn Channel>);
+
+impl Handle {
+    /// A handle of `channel`.
+    #[must_use]
+    pub fn new(channel: Arc<dyn Channel>) -> Self {
+        Handle(channel)
+    }
+
+    /// The SQL it understands.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.0.dialect()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&self.dialect()).finish()
+    }
+}
+
+/// Something on which repositories stand: a `Db`, where each call is its own transaction, or a `Tx`.
+#[diagnostic::on_unimplemented(
+    message = "statements cannot run on `{Self}`",
+    note = "use a `Db` or, inside `db.transaction(async |tx| …)`, the `Tx`"
+)]
+pub trait Executor: Send + Sync {
+    /// Where the statements go.
+    fn handle(&self) -> &Handle;
+}
+
+impl<E: Executor + ?Sized> Executor for &E {
+    fn handle(&self) -> &Handle {
+        (**self).handle()
+    }
+}
+
+impl<E: Executor + ?Sized> Executor for Arc<E> {
+    fn handle(&self) -> &Handle {
+        (**self).handle()
+    }
+}
+
+/// A repository on the handle it runs on. `db.shows()` borrows it from `db`, so nothing is cloned and nothing
+/// temporary is borrowed.
+#[derive(RefCast)]
+#[repr(transparent)]
+pub struct Repo<M: 'static> {
+    handle: Handle,
+    #[trivial]
+    repository: PhantomData<fn() -> M>,
+}
+
+impl<M> Repo<M> {
+    /// The repository `M` on `handle`.
+    #[must_use]
+    pub fn of(handle: &Handle) -> &Repo<M> {
+        Repo::ref_cast(handle)
+    }
+}
+
+impl<M> Executor for Repo<M> {
+    fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl<M> fmt::Debug for Repo<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Repo")
+            .field("handle", &self.handle)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The values of one call, in the order of the statement's parameters; keeps the first refusal.
+#[derive(Debug, Default)]
+pub struct Args<'a> {
+    values: Vec<ValueRef<'a>>,
+    names: Vec<&'static str>,
+    refused: Option<Error>,
+}
+
+impl<'a> Args<'a> {
+    /// No values yet, with room for `count`.
+    #[must_use]
+    pub fn with_capacity(count: usize) -> Self {
+        Args {
+            values: Vec::with_capacity(count),
+            names: Vec::with_capacity(count),
+            refused: None,
+        }
+    }
+
+    /// Adds the value of the argument `name`.
+    #[must_use]
+    pub fn bind<P: Param + ?Sized>(mut self, name: &'static str, value: &'a P) -> Self {
+        let value = value.encode_param().unwrap_or_else(|error| {
+            self.refused.get_or_insert_with(|| refused(name, &error));
+            ValueRef::Null
+        });
+        self.names.push(name);
+        self.values.push(value);
+        self
+    }
+
+    /// Adds the values of a row to be inserted.
+    #[must_use]
+    pub fn bind_row(self, fill: impl FnOnce(&mut RowValues<'a>)) -> Self {
+        let mut row = RowValues::default();
+        fill(&mut row);
+        self.bind_values(row)
+    }
+
+    fn bind_values(mut self, row: RowValues<'a>) -> Self {
+        match row.finish() {
+            Ok(values) => self.values.extend(values),
+            Err((column, error)) => {
+                self.refused.get_or_insert_with(|| refused(column, &error));
+            }
+        }
+        self
+    }
+
+    fn finish(self) -> Result<(Vec<ValueRef<'a>>, Vec<&'static str>)> {
+        match self.refused {
+            Some(error) => Err(error),
+            None => Ok((self.values, self.names)),
+        }
+    }
+}
+
+#[cold]
+fn refused(name: &str, error: &dyn fmt::Display) -> Error {
+    Error::new(ErrorKind::Encode).with_detail(format!("argument `{name}`: {error}"))
+}
+
+/// A statement with its values, made by `sql!`.
+#[derive(Debug)]
+#[must_use = "a query does nothing until it is given to `fetch_all`, `execute` or the like"]
+pub struct Query<'a> {
+    /// The declared statement.
+    pub statement: &'static Statement,
+    /// The text for the columns of the return type, where the text depends on it.
+    pub render: fn(Dialect, &'static [crate::ColumnSpec]) -> Result<String>,
+    /// Its values.
+    pub args: Args<'a>,
+}
+
+/// What the generated methods call: one function per arity.
+pub mod call {
+    use super::*;
+
+    fn collected<T: FromRow>(sink: Box<dyn RowSink>) -> Result<Box<Collector<T>>> {
+        let sink: Box<dyn std::any::Any> = sink;
+        sink.downcast().map_err(|_| {
+            Error::new(ErrorKind::Other).with_detail("the engine handed back another sink")
+        })
+    }
+
+    /// A text with its arguments, bound to where it runs.
+    struct Prepared<'a> {
+        handle: &'a Handle,
+        sql: Arc<str>,
+        statement: &'static Statement,
+        args: Args<'a>,
+    }
+
+    impl<'a> Prepared<'a> {
+        fn declared(
+            handle: &'a Handle,
+            statement: &'static Statement,
+            args: Args<'a>,
+        ) -> Result<Self> {
+            Ok(Prepared {
+                handle,
+                sql: statement.sql(handle.dialect())?,
+                statement,
+                args,
+            })
+        }
+
+        async fn fetch<T: FromRow>(
+            self,
+            limit: usize,
+            nullable: bool,
+        ) -> Result<Box<Collector<T>>> {
+            let method = self.statement.method;
+            let named = |error: Error| error.with_method(method);
+            let (params, names) = self.args.finish().map_err(named)?;
+            let call = Call {
+                sql: self.sql,
+                params,
+                names: &names,
+                method,
+                access: self.statement.access,
+            };
+            let sink = self
+                .handle
+                .0
+                .fetch(call, Collector::<T>::new(limit, nullable))
+                .await
+                .map_err(named)?;
+            collected(sink).map_err(named)
+        }
+
+        async fn execute(self) -> Result<u64> {
+            let method = self.statement.method;
+            let named = |error: Error| error.with_method(method);
+            let (params, names) = self.args.finish().map_err(named)?;
+            let call = Call {
+                sql: self.sql,
+                params,
+                names: &names,
+                method,
+                access: self.statement.access,
+            };
+            self.handle.0.execute(call).await.map_err(named)
+        }
+    }
+
+    async fn rows<T: FromRow>(prepared: Prepared<'_>) -> Result<Vec<T>> {
+        Ok(prepared.fetch(usize::MAX, false).await?.rows)
+    }
+
+    async fn one<T: FromRow>(prepared: Prepared<'_>) -> Result<T> {
+        let method = prepared.statement.method;
+        let mut found = prepared.fetch(2, false).await?;
+        let row = found.rows.pop();
+        match (row, found.rows.is_empty()) {
+            (Some(row), true) => Ok(row),
+            (None, _) => Err(Error::new(ErrorKind::NotFound).with_method(method)),
+            (Some(_), false) => Err(Error::new(ErrorKind::TooManyRows).with_method(method)),
+        }
+    }
+
+    async fn optional<T: FromRow>(prepared: Prepared<'_>) -> Result<Option<T>> {
+        let method = prepared.statement.method;
+        let mut found = prepared.fetch(2, true).await?;
+        if found.seen > 1 {
+            return Err(Error::new(ErrorKind::TooManyRows).with_method(method));
+        }
+        Ok(found.rows.pop())
+    }
+
+    /// All rows.
+    ///
+    /// # Errors
+    /// What the statement's execution or a row's decoding fails with.
+    pub async fn fetch_all<T: FromRow>(
+        handle: &Handle,
+        statement: &'static Statement,
+        args: Args<'_>,
+    ) -> Result<Vec<T>> {
+        rows(Prepared::declared(handle, statement, args)?).await
+    }
+
+    /// Exactly one row.
+    ///
+    /// # Errors
+    /// `NotFound`, `TooManyRows`, or as [`fetch_all`].
+    pub async fn fetch_one<T: FromRow>(
+        handle: &Handle,
+        statement: &'static Statement,
+        args: Args<'_>,
+    ) -> Result<T> {
+        one(Prepared::declared(handle, statement, args)?).await
+    }
+
+    /// At most one row.
+    ///
+    /// # Errors
+    /// `TooManyRows`, or as [`fetch_all`].
+    pub async fn fetch_optional<T: FromRow>(
+        handle: &Handle,
+        statement: &'static Statement,
+        args: Args<'_>,
+    ) -> Result<Option<T>> {
+        optional(Prepared::declared(handle, statement, args)?).await
+    }
+
+    /// The number of rows touched.
+    ///
+    /// # Errors
+    /// What the statement's execution fails with.
+    pub async fn execute(
+        handle: &Handle,
+        statement: &'static Statement,
+        args: Args<'_>,
+    ) -> Result<u64> {
+        Prepared::declared(handle, statement, args)?.execute().await
+    }
+
+    /// Runs an insert or upsert for many rows, all or nothing.
+    ///
+    /// # Errors
+    /// What the statement's execution fails with; an unsendable value names its row and column.
+    pub async fn execute_rows<I: Insertable>(
+        handle: &Handle,
+        statement: &'static Statement,
+        items: &[I],
+    ) -> Result<u64> {
+        if items.is_empty() {
+            return Ok(0);
+        }
+        let method = statement.method;
+        let mut rows = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let mut row = RowValues::default();
+            item.encode_row(&mut row);
+            rows.push(row.finish().map_err(|(column, error)| {
+                Error::new(ErrorKind::Encode)
+                    .with_method(method)
+                    .with_detail(format!("row {index}, column `{column}`: {error}"))
+            })?);
+        }
+        let types: Vec<Type> = I::COLUMNS.iter().map(|column| column.ty).collect();
+        let names: Vec<&'static str> = I::COLUMNS.iter().map(|column| column.name).collect();
+        let call = Call {
+            sql: statement.sql(handle.dialect())?,
+            params: Vec::new(),
+            names: &names,
+            method,
+            access: statement.access,
+        };
+        handle
+            .0
+            .execute_many(call, &types, rows)
+            .await
+            .map_err(|error| error.with_method(method))
+    }
+
+    /// The rows as they come, in bounded memory.
+    pub fn stream<'a, T: FromRow>(
+        handle: &'a Handle,
+        statement: &'static Statement,
+        args: Args<'a>,
+    ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
+        flatten(
+            Prepared::declared(handle, statement, args),
+            statement.method,
+        )
+    }
+
+    fn flatten<'a, T: FromRow>(
+        prepared: Result<Prepared<'a>>,
+        method: &'static str,
+    ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
+        let named = move |error: Error| error.with_method(method);
+        let batches = prepared.and_then(|prepared| {
+            let (params, _) = prepared.args.finish()?;
+            let call = Call {
+                sql: prepared.sql,
+                params,
+                names: &[],
+                method,
+                access: prepared.statement.access,
+            };
+            Ok(prepared
+                .handle
+                .0
+                .stream(call, Collector::<T>::new(usize::MAX, false)))
+        });
+        let batches = match batches {
+            Ok(batches) => batches,
+            Err(error) => futures_util::stream::iter([Err(error)]).boxed(),
+        };
+        batches.flat_map(move |batch| {
+            let rows = batch
+                .and_then(collected::<T>)
+                .map(|batch| batch.rows)
+                .map_err(named);
+            let items = match rows {
+                Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
+                Err(error) => vec![Err(error)],
+            };
+            futures_util::stream::iter(items)
+        })
+    }
+
+    /// A statement made by `sql!`, whose text depends on the return type.
+    fn written<'a, T: FromRow>(handle: &'a Handle, query: Query<'a>) -> Result<Prepared<'a>> {
+        let sql = (query.render)(handle.dialect(), T::COLUMNS)
+            .map_err(|error| error.with_method(query.statement.method))?
+            .into();
+        Ok(Prepared {
+            handle,
+            sql,
+            statement: query.statement,
+            args: query.args,
+        })
+    }
+
+    /// The methods of `Db` and `Tx` for queries without a trait.
+    impl Query<'_> {
+        /// All rows, on `handle`.
+        ///
+        /// # Errors
+        /// What the statement's execution or a row's decoding fails with.
+        pub async fn fetch_all<T: FromRow>(self, handle: &Handle) -> Result<Vec<T>> {
+            rows(written::<T>(handle, self)?).await
+        }
+
+        /// Exactly one row, on `handle`.
+        ///
+        /// # Errors
+        /// `NotFound`, `TooManyRows`, or as `fetch_all`.
+        pub async fn fetch_one<T: FromRow>(self, handle: &Handle) -> Result<T> {
+            one(written::<T>(handle, self)?).await
+        }
+
+        /// At most one row, on `handle`.
+        ///
+        /// # Errors
+        /// `TooManyRows`, or as `fetch_all`.
+        pub async fn fetch_optional<T: FromRow>(self, handle: &Handle) -> Result<Option<T>> {
+            optional(written::<T>(handle, self)?).await
+        }
+
+        /// The number of rows touched, on `handle`.
+        ///
+        /// # Errors
+        /// What the statement's execution fails with.
+        pub async fn execute(self, handle: &Handle) -> Result<u64> {
+            let sql = (self.render)(handle.dialect(), &[])
+                .map_err(|error| error.with_method(self.statement.method))?
+                .into();
+            Prepared {
+                handle,
+                sql,
+                statement: self.statement,
+                args: self.args,
+            }
+            .execute()
+            .await
+        }
+    }
+
+    impl<'a> Query<'a> {
+        /// The rows as they come, on `handle`, in bounded memory.
+        pub fn stream<T: FromRow>(
+            self,
+            handle: &'a Handle,
+        ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
+            let method = self.statement.method;
+            flatten(written::<T>(handle, self), method)
+        }
+    }
+
+    /// The specifications of the parameters of an insertable's columns.
+    #[must_use]
+    pub fn column_params(columns: &'static [crate::ColumnSpec]) -> Vec<ParamSpec> {
+        columns
+            .iter()
+            .map(|column| ParamSpec {
+                name: column.name,
+                ty: column.ty,
+                list: false,
+            })
+            .collect()
+    }
+}
