@@ -1,1 +1,72 @@
-//! The data layer for Rust services: repositories as traits, on SQLite and PostgreSQL.
+//! The data layer for Rust services: declare a repository as a trait, write SQL on its methods, and the same code runs
+//! on an embedded SQLite file, in memory and on PostgreSQL.
+//!
+//! Start with [`Db`]: [`Db::from_env`] opens the database that `DATABASE_URL` names, [`Db::memory`] one for a test.
+//! Declare tables with `#[derive(Entity)]`, new rows with `#[derive(Insert)]`, and what the service does to them with
+//! [`macro@repository`]. [`Db::transaction`] makes several calls one.
+//!
+//! ```
+//! use shelfmark::prelude::*;
+//!
+//! #[derive(Entity, Debug)]
+//! #[entity(table = "shows")]
+//! struct Show {
+//!     #[id(generated)]
+//!     id: i64,
+//!     title: String,
+//! }
+//!
+//! #[derive(Insert)]
+//! #[insert(Show)]
+//! struct NewShow {
+//!     title: String,
+//! }
+//!
+//! #[repository(entity = Show)]
+//! trait Shows {
+//!     #[insert]
+//!     async fn add(&self, new: &NewShow) -> Result<Show>;
+//!     #[query("SELECT {*} FROM shows WHERE title = :title")]
+//!     async fn by_title(&self, title: &str) -> Result<Option<Show>>;
+//! }
+//!
+//! # #[tokio::main] async fn main() -> Result<()> {
+//! let db = Db::memory().await?;
+//! db.execute(sql!("CREATE TABLE shows (id INTEGER PRIMARY KEY, title TEXT NOT NULL) STRICT")).await?;
+//! let added = db.shows().add(&NewShow { title: "Alien".to_owned() }).await?;
+//! assert_eq!(db.shows().by_title("Alien").await?.map(|show| show.id), Some(added.id));
+//! # Ok(()) }
+//! ```
+
+mod connect;
+mod db;
+mod direct;
+mod migrate;
+mod scope;
+pub mod testing;
+mod transaction;
+mod verify;
+
+#[doc(hidden)]
+pub use shelfmark_core as __private;
+
+pub use db::Db;
+pub use migrate::{Applied, Migration, MigrationReport};
+pub use shelfmark_core::config::{self, DatabaseConfig, Misuse, PoolSettings, Target};
+pub use shelfmark_core::pool::{Holder, PoolStatus};
+pub use shelfmark_core::{
+    Column, Constraint, Dialect, Entity, Error, ErrorKind, Executor, FromRow, Insertable,
+    Isolation, Json, OnViolation, Param, Query, Repo, Result, Row, Type, Value, ValueError,
+    ValueRef, value,
+};
+pub use shelfmark_macros::{Entity, FromRow, Insert, Value, migrations, repository, sql};
+pub use transaction::{Effect, Transaction, Tx};
+pub use verify::{Finding, VerifyReport};
+
+/// What most files that use the library need: `use shelfmark::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Constraint, Db, Entity, Error, ErrorKind, Executor, FromRow, Insert, Json, OnViolation,
+        Result, Tx, Value, migrations, repository, sql,
+    };
+}

@@ -1,0 +1,271 @@
+//! The handle of an opened database.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_core::Stream;
+use shelfmark_core::config::DatabaseConfig;
+use shelfmark_core::pool::PoolStatus;
+use shelfmark_core::{Dialect, Engine, Error, Executor, FromRow, Handle, Query, Result};
+
+use crate::direct::{Direct, Limits};
+use crate::migrate::{self, Migration, MigrationReport};
+use crate::scope;
+use crate::transaction::{Transaction, Tx};
+use crate::verify;
+
+/// How long [`Db::close`] waits for running calls.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// An opened database: a file, memory, or a server. Cheap to clone; all clones share one pool.
+///
+/// Repositories stand on it (`db.shows().find(…)`): each such call is a transaction of its own. Several calls become
+/// one with [`transaction`](Db::transaction).
+#[derive(Clone)]
+pub struct Db {
+    handle: Handle,
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) limits: Limits,
+    /// Tells databases apart when a call inside of a transaction goes past it.
+    pub(crate) id: u64,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db")
+            .field("status", &self.status())
+            .finish()
+    }
+}
+
+impl Executor for Db {
+    fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Db {
+    /// Opens the database that the environment names: see [`DatabaseConfig::from_env`] for the variables.
+    ///
+    /// # Errors
+    /// `InvalidConfig` listing every wrong variable; `Connection` when the database cannot be reached.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes what was opened.
+    pub async fn from_env() -> Result<Db> {
+        Db::connect(DatabaseConfig::from_env()?).await
+    }
+
+    /// Opens the database of a URL: `memory:`, `sqlite://app.db` or `postgres://user:password@host/name`.
+    ///
+    /// # Errors
+    /// As [`from_env`](Db::from_env).
+    ///
+    /// # Cancel safety
+    /// As [`from_env`](Db::from_env).
+    pub async fn open(url: &str) -> Result<Db> {
+        Db::connect(DatabaseConfig::from_url(url)?).await
+    }
+
+    /// Opens a private database in memory, gone when the last clone of the handle is dropped.
+    ///
+    /// # Errors
+    /// `InvalidConfig` when the crate was built without the feature `sqlite`.
+    ///
+    /// # Cancel safety
+    /// As [`from_env`](Db::from_env).
+    pub async fn memory() -> Result<Db> {
+        Db::connect(DatabaseConfig::new(shelfmark_core::config::Target::Memory)).await
+    }
+
+    /// Opens the database of a configuration made by hand.
+    ///
+    /// # Errors
+    /// As [`from_env`](Db::from_env).
+    ///
+    /// # Cancel safety
+    /// As [`from_env`](Db::from_env).
+    pub async fn connect(config: DatabaseConfig) -> Result<Db> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let engine = crate::connect::connect(&config).await?;
+        let limits = Limits::new(&config);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let direct = Direct {
+            engine: Arc::clone(&engine),
+            limits: limits.clone(),
+            id,
+        };
+        Ok(Db {
+            handle: Handle::new(Arc::new(direct)),
+            shared: Arc::new(Shared { engine, limits, id }),
+        })
+    }
+
+    /// Brings the schema up to date with `migrations!()`; see [`Migration`] for the rules.
+    ///
+    /// Any number of processes may call it at once: one runs the files, the others wait for it (at most 60 s).
+    ///
+    /// # Errors
+    /// `Migration` naming the file that failed, was changed or is missing; a failed one leaves the schema as it was
+    /// before that file.
+    ///
+    /// # Cancel safety
+    /// Dropping the future undoes the file that was running; files before it stay applied.
+    pub async fn migrate(&self, migrations: &[Migration]) -> Result<MigrationReport> {
+        migrate::run(&*self.shared.engine, migrations).await
+    }
+
+    /// Prepares every statement of the program against the schema as it is, and reports all that does not fit: missing
+    /// tables and columns, wrong types, NULLs that the Rust type cannot hold.
+    ///
+    /// # Errors
+    /// `Verification`, whose text lists every finding with its method, SQL, file and line, and whose source is a
+    /// [`VerifyReport`](crate::VerifyReport).
+    ///
+    /// # Cancel safety
+    /// Nothing is changed; may be dropped at any time.
+    pub async fn verify(&self) -> Result<()> {
+        verify::verify(&*self.shared.engine).await
+    }
+
+    /// Runs `scope` as one transaction: `Ok` commits; `Err`, a panic and a drop roll back, on the server, before anyone
+    /// else gets the connection.
+    ///
+    /// The scope gets an owned [`Tx`], on which repositories stand as on the `Db`. For isolation, retries and deadlines
+    /// see [`tx`](Db::tx).
+    ///
+    /// # Errors
+    /// What the scope answers; `TransactionAborted` when a statement failed and the scope answered `Ok` all the same;
+    /// what COMMIT fails with.
+    ///
+    /// # Cancel safety
+    /// Dropping the future rolls back. Dropped during COMMIT, the transaction may or may not be committed.
+    #[track_caller]
+    pub fn transaction<T, E, F, Fut>(&self, scope: F) -> impl Future<Output = Result<T, E>>
+    where
+        E: From<Error>,
+        F: FnOnce(Tx) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        self.tx().run_once(scope)
+    }
+
+    /// A transaction with options: `db.tx().serializable().retry(3).run(async |tx| …)`.
+    #[track_caller]
+    pub fn tx(&self) -> Transaction {
+        Transaction::new(Arc::clone(&self.shared), scope::label(Location::caller()))
+    }
+
+    /// One round trip to the database.
+    ///
+    /// # Errors
+    /// `Connection`, `PoolExhausted` or `Timeout` when there is no answer.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn ping(&self) -> Result<()> {
+        let limits = &self.shared.limits;
+        limits
+            .statement(
+                "Db::ping",
+                "ping".into(),
+                limits.statement_timeout,
+                self.shared.engine.ping(),
+            )
+            .await
+    }
+
+    /// The pool's numbers now, and who holds what since when.
+    #[must_use]
+    pub fn status(&self) -> PoolStatus {
+        self.shared.engine.status()
+    }
+
+    /// The SQL that the engine understands.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.shared.engine.dialect()
+    }
+
+    /// Refuses new work, waits up to 10 s for running calls, then closes every connection.
+    ///
+    /// # Errors
+    /// `Timeout` when calls had to be cut off.
+    ///
+    /// # Cancel safety
+    /// New work stays refused; connections are closed as they come back.
+    pub async fn close(&self) -> Result<()> {
+        self.shared.engine.close(CLOSE_DEADLINE).await
+    }
+}
+
+/// The methods for queries without a trait, on `Db` and `Tx` alike.
+macro_rules! queries_without_a_trait {
+    ($handle:ty) => {
+        impl $handle {
+            /// All rows of a statement made by [`sql!`](crate::sql).
+            ///
+            /// # Errors
+            /// What the statement's execution or a row's decoding fails with.
+            ///
+            /// # Cancel safety
+            /// Dropping the future stops the statement on the server.
+            pub async fn fetch_all<T: FromRow>(&self, query: Query<'_>) -> Result<Vec<T>> {
+                query.fetch_all(self.handle()).await
+            }
+
+            /// Exactly one row of a statement made by [`sql!`](crate::sql).
+            ///
+            /// # Errors
+            /// `NotFound` without a row, `TooManyRows` with more than one, and as [`fetch_all`](Self::fetch_all).
+            ///
+            /// # Cancel safety
+            /// Dropping the future stops the statement on the server.
+            pub async fn fetch_one<T: FromRow>(&self, query: Query<'_>) -> Result<T> {
+                query.fetch_one(self.handle()).await
+            }
+
+            /// The row of a statement made by [`sql!`](crate::sql), if there is one.
+            ///
+            /// # Errors
+            /// `TooManyRows` with more than one, and as [`fetch_all`](Self::fetch_all).
+            ///
+            /// # Cancel safety
+            /// Dropping the future stops the statement on the server.
+            pub async fn fetch_optional<T: FromRow>(&self, query: Query<'_>) -> Result<Option<T>> {
+                query.fetch_optional(self.handle()).await
+            }
+
+            /// Runs a statement made by [`sql!`](crate::sql) and gives the number of rows it touched.
+            ///
+            /// # Errors
+            /// What the statement's execution fails with.
+            ///
+            /// # Cancel safety
+            /// Dropping the future stops the statement on the server; whether it was done is then unknown.
+            pub async fn execute(&self, query: Query<'_>) -> Result<u64> {
+                query.execute(self.handle()).await
+            }
+
+            /// The rows of a statement made by [`sql!`](crate::sql) as they come, in bounded memory.
+            ///
+            /// # Cancel safety
+            /// Dropping the stream stops the statement on the server.
+            pub fn stream<'a, T: FromRow>(
+                &'a self,
+                query: Query<'a>,
+            ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
+                query.stream(self.handle())
+            }
+        }
+    };
+}
+queries_without_a_trait!(Db);
+queries_without_a_trait!(Tx);

@@ -1,0 +1,96 @@
+//! What a project's own tests need.
+
+use shelfmark_core::config::DatabaseConfig;
+use shelfmark_core::{Error, ErrorKind, Result};
+
+use crate::Migration;
+use crate::db::Db;
+
+/// One `#[test]` per engine that migrates an empty database with `migrations!()` and prepares every statement of the
+/// program against it: `shelfmark::verify_queries!();`.
+///
+/// The test on SQLite needs nothing. The one on PostgreSQL makes a database of its own on the server that
+/// `TEST_DATABASE_URL` names and drops it again; without the variable it says so and checks nothing.
+#[macro_export]
+macro_rules! verify_queries {
+    () => {
+        $crate::verify_queries!($crate::migrations!());
+    };
+    ($migrations:expr) => {
+        #[cfg(test)]
+        mod shelfmark_verify_queries {
+            #[allow(unused_imports, reason = "what the migrations' expression names")]
+            use super::*;
+
+            #[test]
+            fn every_statement_fits_the_schema_on_sqlite() -> $crate::Result<()> {
+                $crate::testing::verify_on_sqlite($migrations)
+            }
+
+            #[test]
+            fn every_statement_fits_the_schema_on_postgres() -> $crate::Result<()> {
+                $crate::testing::verify_on_postgres($migrations)
+            }
+        }
+    };
+}
+
+/// Migrates a database in memory and prepares every statement of the program against it.
+///
+/// # Errors
+/// What [`Db::migrate`] and [`Db::verify`] answer.
+pub fn verify_on_sqlite(migrations: &[Migration]) -> Result<()> {
+    block_on(async {
+        let db = Db::memory().await?;
+        db.migrate(migrations).await?;
+        db.verify().await
+    })
+}
+
+/// Makes a database on the server of `TEST_DATABASE_URL`, migrates it, prepares every statement of the program against
+/// it, and drops it.
+///
+/// # Errors
+/// What [`Db::migrate`] and [`Db::verify`] answer.
+pub fn verify_on_postgres(migrations: &[Migration]) -> Result<()> {
+    let Some(url) = shelfmark_core::config::test_database_url() else {
+        eprintln!("TEST_DATABASE_URL is not set: the statements were not prepared on PostgreSQL");
+        return Ok(());
+    };
+    block_on(async {
+        let mut config = DatabaseConfig::from_url(&url)?;
+        let shelfmark_core::config::Target::Postgres(target) = &mut config.target else {
+            return Err(Error::new(ErrorKind::InvalidConfig)
+                .with_detail("TEST_DATABASE_URL must name a PostgreSQL server"));
+        };
+        // The name is made of letters and digits only, so it can stand in the text.
+        let name = format!("shelfmark_verify_{:016x}", fastrand::u64(..));
+        target.database.clone_from(&name);
+        let server = crate::connect::connect(&DatabaseConfig::from_url(&url)?).await?;
+        server
+            .maintenance()
+            .await?
+            .script(&format!("CREATE DATABASE {name}"))
+            .await?;
+        let verified = verify_database(config, migrations).await;
+        let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+        server.maintenance().await?.script(&drop).await?;
+        verified
+    })
+}
+
+async fn verify_database(config: DatabaseConfig, migrations: &[Migration]) -> Result<()> {
+    let db = Db::connect(config).await?;
+    db.migrate(migrations).await?;
+    let verified = db.verify().await;
+    db.close().await?;
+    verified
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorKind::Other).with_source(error))?
+        .block_on(work)
+}

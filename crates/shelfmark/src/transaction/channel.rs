@@ -1,0 +1,358 @@
+//! Statements inside of a transaction: one at a time, none after a failure, none after the end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use shelfmark_core::{
+    BoxFuture, BoxStream, Call, Channel, Dialect, Error, ErrorKind, Result, RowSink, Session, Type,
+    ValueRef,
+};
+use tokio::sync::{Mutex as Gate, OwnedMutexGuard};
+
+use super::effect::Effects;
+use crate::direct::{Limits, bounded};
+use crate::scope::Scope;
+
+/// One transaction, shared by its scope and every handle that came of it.
+pub(super) struct Shared {
+    /// Tells transactions apart in the task-local scope.
+    pub(super) id: u64,
+    /// The identity of the `Db`.
+    pub(super) db: u64,
+    /// Where it was opened.
+    pub(super) label: &'static str,
+    pub(super) dialect: Dialect,
+    pub(super) limits: Limits,
+    /// When the whole transaction must have ended.
+    pub(super) deadline: Instant,
+    /// Locked for moments only, never while waiting.
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The engine's side; taken by the end of the scope, so that an escaped handle keeps nothing alive.
+    session: Option<Arc<dyn Session>>,
+    /// Why only a rollback is possible, and at which depth that happened.
+    aborted: Option<Abort>,
+    /// Whether a statement lost a race, so that the whole may be run again.
+    lost_race: bool,
+    effects: Effects,
+}
+
+#[derive(Clone)]
+struct Abort {
+    depth: u32,
+    reason: String,
+}
+
+/// The transaction itself (depth 0) or one savepoint inside of it.
+pub(super) struct Level {
+    pub(super) depth: u32,
+    /// Held by the statement or savepoint that runs at this level; first come, first served.
+    pub(super) gate: Arc<Gate<()>>,
+    /// Set when the scope of this level has ended.
+    closed: AtomicBool,
+}
+
+impl Level {
+    pub(super) fn new(depth: u32) -> Arc<Self> {
+        Arc::new(Level {
+            depth,
+            gate: Arc::default(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        id: u64,
+        db: u64,
+        label: &'static str,
+        limits: Limits,
+        deadline: Instant,
+        session: Arc<dyn Session>,
+    ) -> Arc<Self> {
+        Arc::new(Shared {
+            id,
+            db,
+            label,
+            dialect: session.dialect(),
+            limits,
+            deadline,
+            state: Mutex::new(State {
+                session: Some(session),
+                aborted: None,
+                lost_race: false,
+                effects: Effects::default(),
+            }),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No user code runs under the lock, so the state is whole even if it is poisoned.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the session: the scope has ended, and every handle answers `TransactionClosed` from now on.
+    pub(super) fn end(&self) -> Option<Arc<dyn Session>> {
+        self.state().session.take()
+    }
+
+    pub(super) fn session(&self) -> Result<Arc<dyn Session>> {
+        self.state().session.clone().ok_or_else(closed)
+    }
+
+    /// The error that a commit of an aborted transaction answers.
+    pub(super) fn aborted(&self) -> Option<Error> {
+        let reason = self
+            .state()
+            .aborted
+            .as_ref()
+            .map(|abort| abort.reason.clone())?;
+        Some(Error::new(ErrorKind::TransactionAborted).with_detail(format!(
+            "the transaction was aborted and can only be rolled back: {reason}; a statement that may fail belongs into `tx.savepoint(…)`"
+        )))
+    }
+
+    pub(super) fn lost_race(&self) -> bool {
+        self.state().lost_race
+    }
+
+    pub(super) fn note_failure(&self, depth: u32, method: &'static str, error: &Error) {
+        let mut state = self.state();
+        state.lost_race |= error.is_retryable();
+        state.aborted.get_or_insert_with(|| Abort {
+            depth,
+            reason: format!("{method}: {error}"),
+        });
+    }
+
+    pub(super) fn note_drop(&self, depth: u32, method: &'static str) {
+        let reason = format!("{method} was dropped before its answer");
+        self.state().aborted.get_or_insert(Abort { depth, reason });
+    }
+
+    /// Forgets a failure inside of the savepoint of `depth`, which was undone.
+    pub(super) fn undone(&self, depth: u32) {
+        let mut state = self.state();
+        if state
+            .aborted
+            .as_ref()
+            .is_some_and(|abort| abort.depth >= depth)
+        {
+            state.aborted = None;
+            state.lost_race = false;
+        }
+        state.effects.undo(depth);
+    }
+
+    pub(super) fn kept(&self, depth: u32) {
+        self.state().effects.keep(depth);
+    }
+
+    pub(super) fn with_effects<T>(&self, change: impl FnOnce(&mut Effects) -> T) -> T {
+        change(&mut self.state().effects)
+    }
+
+    /// How long a statement may take: its own deadline or what is left of the transaction's.
+    fn statement_deadline(&self) -> Duration {
+        self.limits
+            .statement_timeout
+            .min(self.deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+pub(super) fn closed() -> Error {
+    Error::new(ErrorKind::TransactionClosed).with_detail(
+        "the transaction's scope has ended: a `Tx` must not be used after the closure it was given to",
+    )
+}
+
+/// Whether a failure of this kind left the server's transaction as it was: nothing was sent, or only the decoding failed.
+fn harmless(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Decode
+            | ErrorKind::Encode
+            | ErrorKind::Unsupported
+            | ErrorKind::TransactionClosed
+    )
+}
+
+/// The channel of one handle.
+pub(super) struct TxChannel {
+    pub(super) shared: Arc<Shared>,
+    pub(super) level: Arc<Level>,
+}
+
+/// The turn of one statement: the level's gate and the session, until the answer is there.
+///
+/// Dropped before [`answered`](Turn::answered), it marks the transaction aborted: nobody knows what the statement did.
+struct Turn<'a> {
+    channel: &'a TxChannel,
+    method: &'static str,
+    session: Arc<dyn Session>,
+    deadline: Duration,
+    answered: bool,
+    _gate: OwnedMutexGuard<()>,
+}
+
+impl Turn<'_> {
+    fn answered<T>(mut self, answer: Result<T>) -> Result<T> {
+        self.note(&answer);
+        answer
+    }
+
+    fn note<T>(&mut self, answer: &Result<T>) {
+        self.answered = true;
+        if let Err(error) = answer
+            && !harmless(error)
+        {
+            self.channel
+                .shared
+                .note_failure(self.channel.level.depth, self.method, error);
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.channel
+                .shared
+                .note_drop(self.channel.level.depth, self.method);
+        }
+    }
+}
+
+impl TxChannel {
+    /// Refuses a call on a handle whose turn it cannot be.
+    fn admit(&self) -> Result<()> {
+        if self.level.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        match Scope::depth_in(self.shared.id) {
+            Some(depth) if depth > self.level.depth => {
+                Err(Error::new(ErrorKind::Unsupported).with_detail(
+                    "the transaction was used inside of its own savepoint: use the handle that the savepoint's closure is given",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the level's gate; waits for what runs at it or in a savepoint below it.
+    pub(super) async fn gate(&self) -> Result<OwnedMutexGuard<()>> {
+        self.admit()?;
+        let wait = self
+            .shared
+            .deadline
+            .saturating_duration_since(Instant::now());
+        let gate = tokio::time::timeout(wait, Arc::clone(&self.level.gate).lock_owned()).await;
+        let gate = gate.map_err(|_| {
+            Error::new(ErrorKind::Timeout).with_detail(
+                "the transaction's deadline passed while a statement waited for its turn",
+            )
+        })?;
+        self.admit()?;
+        match self.shared.aborted() {
+            Some(aborted) => Err(aborted),
+            None => Ok(gate),
+        }
+    }
+
+    async fn turn(&self, method: &'static str) -> Result<Turn<'_>> {
+        let gate = self.gate().await?;
+        Ok(Turn {
+            channel: self,
+            method,
+            session: self.shared.session()?,
+            deadline: self.shared.statement_deadline(),
+            answered: false,
+            _gate: gate,
+        })
+    }
+}
+
+impl Channel for TxChannel {
+    fn dialect(&self) -> Dialect {
+        self.shared.dialect
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        call: Call<'a>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        Box::pin(async move {
+            let turn = self.turn(call.method).await?;
+            let (method, sql) = (call.method, Arc::clone(&call.sql));
+            let work = turn.session.fetch(call, sink);
+            let answer = self
+                .shared
+                .limits
+                .statement(method, sql, turn.deadline, work)
+                .await;
+            turn.answered(answer)
+        })
+    }
+
+    fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let turn = self.turn(call.method).await?;
+            let (method, sql) = (call.method, Arc::clone(&call.sql));
+            let work = turn.session.execute(call);
+            let answer = self
+                .shared
+                .limits
+                .statement(method, sql, turn.deadline, work)
+                .await;
+            turn.answered(answer)
+        })
+    }
+
+    fn execute_many<'a>(
+        &'a self,
+        call: Call<'a>,
+        columns: &'a [Type],
+        rows: Vec<Vec<ValueRef<'a>>>,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let turn = self.turn(call.method).await?;
+            let (method, sql) = (call.method, Arc::clone(&call.sql));
+            let work = turn.session.execute_many(call, columns, rows);
+            let answer = self
+                .shared
+                .limits
+                .statement(method, sql, turn.deadline, work)
+                .await;
+            turn.answered(answer)
+        })
+    }
+
+    fn stream<'a>(
+        &'a self,
+        call: Call<'a>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
+        Box::pin(async_stream::try_stream! {
+            let mut turn = self.turn(call.method).await?;
+            let session = Arc::clone(&turn.session);
+            let mut batches = bounded(session.stream(call, sink), turn.deadline);
+            while let Some(batch) = batches.next().await {
+                if batch.is_err() {
+                    turn.note(&batch);
+                }
+                yield batch?;
+            }
+            turn.note(&Ok(()));
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! The handle that a transaction's scope is given.
+
+use std::fmt;
+use std::sync::Arc;
+
+use shelfmark_core::{Error, Executor, Handle, Result};
+
+use super::channel::{Level, Shared, TxChannel};
+use super::effect::Effect;
+use crate::scope::Scope;
+
+/// A transaction, as its scope sees it. Cheap to clone.
+///
+/// Repositories stand on it as on a [`Db`](crate::Db). Statements run one after the other in the order in which they
+/// are polled first, so `try_join!` on one transaction is fine. After a failed statement the transaction is aborted on
+/// every engine, unless the failure was inside of a [`savepoint`](Tx::savepoint); the same holds for a call that was
+/// dropped before its answer. Used after its scope has ended, every method answers `TransactionClosed`.
+#[derive(Clone)]
+pub struct Tx {
+    handle: Handle,
+    channel: Arc<TxChannel>,
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx")
+            .field("opened", &self.channel.shared.label)
+            .field("depth", &self.channel.level.depth)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Executor for Tx {
+    fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Tx {
+    pub(super) fn new(shared: Arc<Shared>, level: Arc<Level>) -> Self {
+        let channel = Arc::new(TxChannel { shared, level });
+        Tx {
+            handle: Handle::new(Arc::clone(&channel) as _),
+            channel,
+        }
+    }
+
+    /// Runs `scope` inside of a savepoint: `Ok` keeps what it did, `Err` undoes just that, and the transaction goes on.
+    ///
+    /// While it runs, only the handle that the closure is given may be used; the outer one waits, or is refused from
+    /// inside of the closure. Savepoints nest.
+    ///
+    /// # Errors
+    /// What the scope answers; `TransactionAborted` when a statement failed inside and the scope answered `Ok`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future aborts the transaction.
+    pub async fn savepoint<T, E, F, Fut>(&self, scope: F) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: FnOnce(Tx) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        let shared = &self.channel.shared;
+        let depth = self.channel.level.depth + 1;
+        let _gate = self.channel.gate().await?;
+        let session = shared.session()?;
+        let limits = &shared.limits;
+        let mut open = OpenSavepoint {
+            tx: self,
+            level: Level::new(depth),
+            ended: false,
+        };
+        let work = session.savepoint(depth);
+        limits
+            .statement(
+                "Tx::savepoint",
+                "SAVEPOINT".into(),
+                limits.statement_timeout,
+                work,
+            )
+            .await
+            .inspect_err(|error| shared.note_failure(depth - 1, "Tx::savepoint", error))?;
+
+        let inner = Tx::new(Arc::clone(shared), Arc::clone(&open.level));
+        let current = Scope::enter(shared.db, shared.id, depth, shared.label);
+        let answer = current.run(scope(inner)).await;
+
+        // Whatever still runs inside (a task that was given the handle) ends before the savepoint does.
+        let _inner_gate = Arc::clone(&open.level.gate).lock_owned().await;
+        open.level.close();
+        let answer = match (answer, shared.aborted()) {
+            (Ok(answer), None) => {
+                let work = session.release(depth);
+                limits
+                    .statement(
+                        "Tx::savepoint",
+                        "RELEASE".into(),
+                        limits.statement_timeout,
+                        work,
+                    )
+                    .await
+                    .inspect_err(|error| shared.note_failure(depth - 1, "Tx::savepoint", error))?;
+                shared.kept(depth);
+                Ok(answer)
+            }
+            (answer, aborted) => {
+                let work = session.rollback_to(depth);
+                limits
+                    .statement(
+                        "Tx::savepoint",
+                        "ROLLBACK TO".into(),
+                        limits.statement_timeout,
+                        work,
+                    )
+                    .await
+                    .inspect_err(|error| shared.note_failure(depth - 1, "Tx::savepoint", error))?;
+                shared.undone(depth);
+                match (answer, aborted) {
+                    (Ok(_), Some(aborted)) => Err(aborted.into()),
+                    (answer, _) => answer,
+                }
+            }
+        };
+        open.ended = true;
+        answer
+    }
+
+    /// Runs `effect` once the whole transaction is committed, and never when it is rolled back.
+    ///
+    /// Effects run one after the other, in the order in which they were asked for, before the transaction's call
+    /// returns. The commit stands whatever they do: a failure or panic is logged. An effect asked for inside of a
+    /// savepoint that is undone is forgotten.
+    ///
+    /// If the process ends between the commit and the effect, the effect is lost: what must not be lost belongs into a
+    /// table.
+    pub fn after_commit<F, Fut>(&self, effect: F)
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output: Effect> + Send + 'static,
+    {
+        let depth = self.channel.level.depth;
+        self.channel
+            .shared
+            .with_effects(|effects| effects.push(depth, effect));
+    }
+}
+
+/// A savepoint that has not ended; dropped like this (a dropped or panicked scope), the transaction is aborted.
+struct OpenSavepoint<'a> {
+    tx: &'a Tx,
+    level: Arc<Level>,
+    ended: bool,
+}
+
+impl Drop for OpenSavepoint<'_> {
+    fn drop(&mut self) {
+        self.level.close();
+        if !self.ended {
+            let outer = self.tx.channel.level.depth;
+            self.tx
+                .channel
+                .shared
+                .note_drop(outer, "a savepoint's scope");
+        }
+    }
+}

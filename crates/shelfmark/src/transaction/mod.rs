@@ -1,0 +1,11 @@
+//! Transaction scopes: how one begins, ends, is run again, and what waits for its commit.
+
+mod begin;
+mod channel;
+mod effect;
+mod handle;
+mod retry;
+
+pub use begin::Transaction;
+pub use effect::Effect;
+pub use handle::Tx;

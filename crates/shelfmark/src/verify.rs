@@ -1,0 +1,239 @@
+//! Every statement of the program, prepared against the schema.
+
+use std::fmt;
+
+use shelfmark_core::sql::tables::outer_joined_tables;
+use shelfmark_core::{
+    ColumnSpec, DbColumn, Description, Dialect, Engine, Error, ErrorKind, Result, STATEMENTS,
+    Statement,
+};
+
+/// One statement that does not fit the schema, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// `Shows::find`, or the place of a statement without a trait.
+    pub method: &'static str,
+    /// The source file of the declaration.
+    pub file: &'static str,
+    /// The line of the declaration.
+    pub line: u32,
+    /// The text on this engine; empty where it has none.
+    pub sql: String,
+    /// What does not fit.
+    pub problem: String,
+}
+
+/// Everything that [`Db::verify`](crate::Db::verify) found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// The engine the statements were prepared on.
+    pub dialect: Dialect,
+    /// How many statements were prepared.
+    pub statements: usize,
+    /// What does not fit, in the order of the source.
+    pub findings: Vec<Finding>,
+}
+
+impl std::error::Error for VerifyReport {}
+
+impl fmt::Display for VerifyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} statements do not fit the schema on {}",
+            self.statements_with_findings(),
+            self.statements,
+            self.dialect
+        )?;
+        for finding in &self.findings {
+            write!(
+                f,
+                "\n  {} ({}:{}): {}",
+                finding.method, finding.file, finding.line, finding.problem
+            )?;
+            if !finding.sql.is_empty() {
+                write!(f, "\n    {}", one_line(&finding.sql))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl VerifyReport {
+    fn statements_with_findings(&self) -> usize {
+        let mut places: Vec<_> = self
+            .findings
+            .iter()
+            .map(|found| (found.file, found.line, found.method))
+            .collect();
+        places.dedup();
+        places.len()
+    }
+}
+
+fn one_line(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Prepares every statement of the program on `engine`.
+pub(crate) async fn verify(engine: &dyn Engine) -> Result<()> {
+    let mut statements: Vec<&Statement> = STATEMENTS.iter().copied().collect();
+    statements.sort_by_key(|statement| (statement.file, statement.line, statement.method));
+    let mut findings = Vec::new();
+    for statement in &statements {
+        check(engine, statement, &mut findings).await?;
+    }
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let report = VerifyReport {
+        dialect: engine.dialect(),
+        statements: statements.len(),
+        findings,
+    };
+    Err(Error::new(ErrorKind::Verification)
+        .with_detail(report.to_string())
+        .with_source(report))
+}
+
+/// Adds what is wrong with `statement`.
+///
+/// # Errors
+/// Only when the database cannot be asked: it is away, or there is no connection.
+async fn check(
+    engine: &dyn Engine,
+    statement: &'static Statement,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let mut found = |sql: &str, problem: String| {
+        findings.push(Finding {
+            method: statement.method,
+            file: statement.file,
+            line: statement.line,
+            sql: sql.to_owned(),
+            problem,
+        });
+    };
+    let sql = match statement.sql(engine.dialect()) {
+        Ok(sql) => sql,
+        Err(error) => {
+            found(
+                "",
+                error
+                    .detail()
+                    .unwrap_or("has no text for this engine")
+                    .to_owned(),
+            );
+            return Ok(());
+        }
+    };
+    match engine.describe(&sql).await {
+        Ok(description) => {
+            for problem in problems(statement, &sql, &description) {
+                found(&sql, problem);
+            }
+            Ok(())
+        }
+        Err(error) if error.is_unavailable() || error.is_timeout() => Err(error),
+        Err(error) => {
+            found(&sql, error.to_string());
+            Ok(())
+        }
+    }
+}
+
+fn problems(statement: &Statement, sql: &str, description: &Description) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (spec, param) in (statement.params)().iter().zip(&description.params) {
+        if param
+            .fits
+            .as_ref()
+            .is_some_and(|fits| !fits.contains(&spec.ty))
+        {
+            problems.push(format!(
+                "argument `{}` is {}, but the database wants {}",
+                spec.name,
+                spec.ty.rust_name(),
+                param.name
+            ));
+        }
+    }
+    let Some(specs) = (statement.columns)() else {
+        return problems;
+    };
+    let outer = outer_joined_tables(sql);
+    let by_position = specs.iter().all(|spec| spec.name.is_empty());
+    if by_position && specs.len() != description.columns.len() {
+        problems.push(format!(
+            "the result has {} columns, but the return type reads {} by position",
+            description.columns.len(),
+            specs.len()
+        ));
+        return problems;
+    }
+    for (index, spec) in specs.iter().enumerate() {
+        let column = if by_position {
+            description.columns.get(index)
+        } else {
+            description
+                .columns
+                .iter()
+                .find(|column| column.name.eq_ignore_ascii_case(spec.name))
+        };
+        match column {
+            Some(column) => problems.extend(misfit(statement, spec, column, &outer)),
+            None => problems.push(format!("the result has no column `{}`", spec.name)),
+        }
+    }
+    problems
+}
+
+fn misfit(
+    statement: &Statement,
+    spec: &ColumnSpec,
+    column: &DbColumn,
+    outer: &[String],
+) -> Option<String> {
+    let rust = spec.ty.rust_name();
+    if column
+        .ty
+        .fits
+        .as_ref()
+        .is_some_and(|fits| !fits.contains(&spec.ty))
+    {
+        return Some(format!(
+            "column `{}` is {}, which {rust} cannot read",
+            column.name, column.ty.name
+        ));
+    }
+    if spec.nullable
+        || statement
+            .not_null
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(&column.name))
+    {
+        return None;
+    }
+    let remedy = format!(
+        "make it Option<{rust}>, or say not_null = \"{}\"",
+        column.name
+    );
+    let (table, _) = column.origin.as_ref()?;
+    if outer
+        .iter()
+        .any(|joined| joined.eq_ignore_ascii_case(table))
+    {
+        return Some(format!(
+            "column `{}` may be NULL, because {table} is outer joined: {remedy}",
+            column.name
+        ));
+    }
+    (column.nullable == Some(true)).then(|| {
+        format!(
+            "column `{}` may be NULL in the table {table}: {remedy}",
+            column.name
+        )
+    })
+}
