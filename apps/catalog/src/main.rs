@@ -1,2 +1,2 @@
-//! The film catalogue: import, HTTP API and page, on Shelfmark.
+//! The `catalog` program; everything it does lives in the library beside it.
 fn main() {}

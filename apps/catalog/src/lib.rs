@@ -1,0 +1,3 @@
+//! The film catalogue: import, HTTP API and page, on Shelfmark.
+
+pub mod import;
