@@ -4,8 +4,19 @@
 //! else stands on it. The macros use this at compile time to find parameters and slots, and the
 //! engines at run time to route, split and explain statements. Nothing here rewrites SQL.
 
+mod class;
+mod constraint_name;
+mod constraints;
+mod script;
+mod significant;
+mod tables;
 mod template;
 mod token;
 
+pub use class::{Class, classify};
+pub use constraint_name::default_constraint_name;
+pub use constraints::{ConstraintKind, TableConstraint, constraint_names};
+pub use script::split_statements;
+pub use tables::{outer_joined_tables, target_table};
 pub use template::{Piece, Template};
 pub use token::{SqlError, Token, TokenKind, tokenize};

@@ -150,6 +150,9 @@ enum Reading {
     Sqlite,
 }
 
+/// PostgreSQL refuses longer operators, and a bound keeps the time linear.
+const MAX_OPERATOR_BYTES: usize = 63;
+
 /// A byte that may start an unquoted name. Both databases take every non-ASCII byte as a letter.
 pub(super) fn starts_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii()
@@ -521,14 +524,15 @@ impl<'a> Scanner<'a> {
     /// comment, a `?` or a `@name`, which SQLite reads on their own.
     fn operator(&self) -> (TokenKind, usize) {
         let start = self.pos;
-        let run_end = self.while_true(start, is_operator);
-        let mut run = self.sql.get(start..run_end).unwrap_or_default();
-        for comment in ["--", "/*"] {
-            if let Some(at) = run.find(comment) {
-                run = run.get(..at).unwrap_or_default();
-            }
+        let mut run_end = start;
+        while run_end - start < MAX_OPERATOR_BYTES
+            && self.byte_at(run_end).is_some_and(is_operator)
+            && !self.rest_starts_with(run_end, "--")
+            && !self.rest_starts_with(run_end, "/*")
+        {
+            run_end += 1;
         }
-        let run_end = start + run.len();
+        let run = self.sql.get(start..run_end).unwrap_or_default();
         let next = self.byte_at(run_end);
 
         if run == "?" {
