@@ -1,0 +1,1 @@
+CREATE INDEX books_year ON books (year);

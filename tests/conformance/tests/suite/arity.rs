@@ -1,0 +1,151 @@
+//! The return type is the arity: one, at most one, many, a stream, a scalar, a tuple, nothing, a count.
+
+use conformance::on_every_engine;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use shelfmark::prelude::*;
+
+use crate::library::*;
+
+async fn three_books(db: &Db) -> shelfmark::Result<()> {
+    for (id, title, year) in [("a", "Alien", 1979), ("b", "Brazil", 1985), ("c", "Contact", 1997)] {
+        db.books().insert(&book(id, title, year)).await?;
+    }
+    Ok(())
+}
+
+on_every_engine! {
+    async fn exactly_one_gives_the_row(db) {
+        three_books(db).await?;
+        assert_eq!(db.books().only_of(1979).await?.title, "Alien");
+    }
+
+    async fn exactly_one_of_none_is_not_found(db) {
+        let error = db.books().only_of(1979).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.to_string(), "Books::only_of: no row found");
+    }
+
+    async fn exactly_one_of_two_is_too_many_rows(db) {
+        db.books().insert(&book("a", "Alien", 1979)).await?;
+        db.books().insert(&book("m", "Manhattan", 1979)).await?;
+        let error = db.books().only_of(1979).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooManyRows);
+        assert_eq!(error.to_string(), "Books::only_of: more than one row found where one was expected");
+    }
+
+    async fn at_most_one_gives_some_or_none(db) {
+        three_books(db).await?;
+        assert_eq!(db.books().by_title("Brazil").await?.unwrap().book_id, "b");
+        assert_eq!(db.books().by_title("Dune").await?, None);
+    }
+
+    async fn at_most_one_of_two_is_too_many_rows(db) {
+        three_books(db).await?;
+        let error = db.fetch_optional::<Book>(sql!("SELECT {*} FROM books")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooManyRows);
+    }
+
+    async fn many_come_in_the_order_of_the_statement(db) {
+        three_books(db).await?;
+        let years: Vec<i32> = db.books().since(1985).await?.iter().map(|book| book.year).collect();
+        assert_eq!(years, [1985, 1997]);
+        assert!(db.books().since(2000).await?.is_empty());
+    }
+
+    async fn a_scalar_reads_the_only_column(db) {
+        three_books(db).await?;
+        assert_eq!(db.books().count().await?, 3);
+        assert_eq!(db.books().titles().await?, ["Alien", "Brazil", "Contact"]);
+    }
+
+    async fn an_optional_scalar_takes_null_for_nothing(db) {
+        assert_eq!(db.books().newest_year().await?, None);
+        three_books(db).await?;
+        assert_eq!(db.books().newest_year().await?, Some(1997));
+    }
+
+    async fn a_tuple_reads_by_position(db) {
+        three_books(db).await?;
+        assert_eq!(db.books().title_and_year("a").await?, Some(("Alien".to_owned(), 1979)));
+        assert_eq!(db.books().title_and_year("z").await?, None);
+    }
+
+    async fn a_row_type_reads_by_name_in_any_order(db) {
+        three_books(db).await?;
+        let counts = db.books().per_year().await?;
+        assert_eq!(counts[0], YearCount { year: 1979, books: 1 });
+        assert_eq!(counts.len(), 3);
+    }
+
+    async fn a_result_without_a_needed_column_names_it(db) {
+        three_books(db).await?;
+        let error = db.fetch_all::<YearCount>(sql!("SELECT year FROM books")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.to_string().ends_with("the result has no column `books`; its columns are `year`"), "{error}");
+    }
+
+    async fn a_tuple_of_another_width_is_a_decode_error(db) {
+        let error = db.fetch_all::<(i64, i64)>(sql!("SELECT year FROM books")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+    }
+
+    async fn exec_gives_the_number_of_rows(db) {
+        three_books(db).await?;
+        assert_eq!(db.books().rate(1985, Some("R")).await?, 1);
+        assert_eq!(db.books().rate(2020, Some("R")).await?, 0);
+        assert_eq!(db.books().get("b").await?.rating.as_deref(), Some("R"));
+        db.books().rate(1985, None).await?;
+        assert_eq!(db.books().get("b").await?.rating, None);
+    }
+
+    async fn exec_of_unit_says_nothing_of_rows(db) {
+        db.log().write("began").await?;
+        assert_eq!(db.log().entries().await?, ["began"]);
+    }
+
+    async fn a_stream_gives_every_row_in_order(db) {
+        let books: Vec<NewBook> =
+            (0..1_000).map(|nth| book(&format!("{nth:04}"), &format!("Book {nth}"), nth)).collect();
+        db.books().insert_many(&books).await?;
+        let years: Vec<i32> =
+            db.books().stream_all().map_ok(|book| book.year).try_collect().await?;
+        assert_eq!(years, (0..1_000).collect::<Vec<_>>());
+    }
+
+    async fn a_stream_dropped_early_frees_its_connection(db) {
+        let books: Vec<NewBook> =
+            (0..2_000).map(|nth| book(&format!("{nth:04}"), &format!("Book {nth}"), nth)).collect();
+        db.books().insert_many(&books).await?;
+        for _ in 0..20 {
+            let repository = db.books();
+            let mut stream = std::pin::pin!(repository.stream_all());
+            assert_eq!(stream.next().await.unwrap()?.year, 0);
+        }
+        assert_eq!(db.books().count().await?, 2_000);
+    }
+
+    async fn a_stream_of_a_wrong_statement_gives_one_error(db) {
+        let found: Vec<shelfmark::Result<i64>> =
+            db.stream::<i64>(sql!("SELECT missing FROM books")).collect().await;
+        assert_eq!(found.len(), 1);
+        assert!(found[0].is_err());
+    }
+
+    async fn a_statement_without_a_trait_has_every_arity(db) {
+        three_books(db).await?;
+        let rating = "R";
+        let touched = db.execute(sql!("UPDATE books SET rating = :rating WHERE year < :before", rating, before = 1990)).await?;
+        assert_eq!(touched, 2);
+        let rated: Vec<Book> = db.fetch_all(sql!("SELECT {*} FROM books WHERE rating = :r ORDER BY year", r = rating)).await?;
+        assert_eq!(rated.len(), 2);
+        let one: Book = db.fetch_one(sql!("SELECT {*} FROM books WHERE book_id = :id", id = "c")).await?;
+        assert_eq!(one.title, "Contact");
+        let streamed: Vec<String> = db.stream(sql!("SELECT title FROM books ORDER BY 1")).try_collect().await?;
+        assert_eq!(streamed.len(), 3);
+    }
+
+    async fn an_error_names_the_file_and_line_of_a_statement_without_a_trait(db) {
+        let error = db.execute(sql!("UPDATE nothing SET a = 1")).await.unwrap_err();
+        assert!(error.method().unwrap().contains("arity.rs:"), "{error}");
+    }
+}

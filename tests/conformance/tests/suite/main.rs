@@ -1,0 +1,21 @@
+//! The behaviour suite: what every engine must do, written once.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking; the names of the cases say what they hold"
+)]
+
+mod library;
+
+mod arity;
+mod constraints;
+mod crud;
+mod database;
+mod lists;
+mod migrations;
+mod savepoints;
+mod transactions;
+mod types;
