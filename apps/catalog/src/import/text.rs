@@ -11,6 +11,10 @@ use unicode_normalization::UnicodeNormalization as _;
 /// Zero-width spaces and byte order marks are removed wherever they stand (the published file has
 /// titles that begin with them), direction marks at the ends only: within a text they matter.
 pub(super) fn tidy(text: &str) -> String {
+    let text = text.trim();
+    if is_tidy(text) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
         let start = out.len();
@@ -21,6 +25,16 @@ pub(super) fn tidy(text: &str) -> String {
         }
     }
     composed(trim_marks(out))
+}
+
+/// Whether a trimmed text is plain ASCII with single spaces, as most are.
+fn is_tidy(text: &str) -> bool {
+    let mut after_space = false;
+    text.bytes().all(|byte| {
+        let is_double = after_space && byte == b' ';
+        after_space = byte == b' ';
+        !is_double && matches!(byte, b' '..=b'~')
+    })
 }
 
 /// A text of several lines: as [`tidy`], but its line breaks stay, as line feeds.
