@@ -2,11 +2,15 @@
 //!
 //! Everything goes to standard error, so that standard output stays free for results.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{BinaryBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget};
+
+use super::text::shortened;
 
 /// The shortest time between two lines.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -47,31 +51,28 @@ impl ProgressStyle {
 
 /// Shows the progress of one import.
 ///
-/// Dropped without [`Progress::finish`], it leaves a bar where it stood and says no more.
+/// Dropped without [`Progress::finish`], as by an error, it clears the bar and says no more.
 #[derive(Debug)]
 #[must_use = "progress is shown by `update` and `finish`"]
 pub struct Progress {
-    shown: Shown,
+    style: ProgressStyle,
+    bar: Option<ProgressBar>,
+    lines: Lines,
     started: Instant,
-}
-
-#[derive(Debug)]
-enum Shown {
-    Bar(ProgressBar),
-    Lines(Lines),
-    Nothing,
 }
 
 impl Progress {
     /// Begins to show the import of the file `name`, which has `total` bytes if that is known.
     pub fn new(style: ProgressStyle, name: &str, total: Option<u64>) -> Self {
-        let shown = match style {
-            ProgressStyle::Bar => Shown::Bar(bar(name, total, ProgressDrawTarget::stderr())),
-            ProgressStyle::Lines => Shown::Lines(Lines::new(name, total)),
-            ProgressStyle::Quiet => Shown::Nothing,
+        let bar = match style {
+            ProgressStyle::Bar => Some(bar(name, total, ProgressDrawTarget::stderr())),
+            ProgressStyle::Lines | ProgressStyle::Quiet => None,
         };
+        let lines = Lines::new(name, total);
         Self {
-            shown,
+            style,
+            bar,
+            lines,
             started: Instant::now(),
         }
     }
@@ -79,32 +80,23 @@ impl Progress {
     /// Shows how far it has come. Cheap enough to call for every batch of rows.
     pub fn update(&mut self, tally: Tally) {
         let elapsed = self.started.elapsed();
-        match &mut self.shown {
-            Shown::Bar(bar) => {
-                bar.set_position(tally.bytes);
-                bar.set_message(counts(tally, elapsed));
-            }
-            Shown::Lines(lines) => {
-                if let Some(line) = lines.due(tally, elapsed) {
-                    print(&line);
-                }
-            }
-            Shown::Nothing => {}
+        if let Some(bar) = &self.bar {
+            bar.set_position(tally.bytes);
+            bar.set_message(counts(tally, elapsed));
+        } else if self.style == ProgressStyle::Lines
+            && let Some(line) = self.lines.due(tally, elapsed)
+        {
+            print(&line);
         }
     }
 
-    /// Shows the end.
-    pub fn finish(mut self, tally: Tally) {
-        let elapsed = self.started.elapsed();
-        match &mut self.shown {
-            Shown::Bar(bar) => {
-                bar.set_message(counts(tally, elapsed));
-                bar.set_length(tally.bytes);
-                bar.set_position(tally.bytes);
-                bar.abandon();
-            }
-            Shown::Lines(lines) => print(&lines.last(tally, elapsed)),
-            Shown::Nothing => {}
+    /// Takes the bar away, and says in one line what has been done.
+    pub fn finish(self, tally: Tally) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        if self.style != ProgressStyle::Quiet {
+            print(&self.lines.last(tally, self.started.elapsed()));
         }
     }
 }
@@ -115,15 +107,18 @@ fn print(line: &str) {
 }
 
 fn bar(name: &str, total: Option<u64>, target: ProgressDrawTarget) -> ProgressBar {
-    const KNOWN: &str =
-        "{prefix} [{bar:30}] {percent:>3}% {binary_bytes_per_sec}, {msg}, {eta} left";
-    const UNKNOWN: &str = "{prefix} {spinner} {binary_bytes} {binary_bytes_per_sec}, {msg}";
+    const KNOWN: &str = "{prefix} [{wide_bar}] {percent:>3}% {msg}, {eta} left";
+    const UNKNOWN: &str = "{prefix} {spinner} {binary_bytes}, {msg}";
     let template = if total.is_some() { KNOWN } else { UNKNOWN };
     let style = indicatif::ProgressStyle::with_template(template)
         .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
     let bar = ProgressBar::with_draw_target(total, target);
     bar.set_style(style.progress_chars("=> "));
-    bar.set_prefix(name.to_owned());
+    // A line that is wider than the terminal would be drawn over and over: no folders.
+    let file_name = Path::new(name)
+        .file_name()
+        .map_or(name.into(), OsStr::to_string_lossy);
+    bar.set_prefix(shortened(&file_name, 24));
     bar
 }
 
@@ -258,7 +253,7 @@ shows.csv: 80.00 MiB in 48.0 s, 800,000 rows (16,666 rows/s), 2 rejects
     #[test]
     fn both_bars_have_a_valid_template() {
         for total in [None, Some(100)] {
-            let bar = bar("shows.csv", total, ProgressDrawTarget::hidden());
+            let bar = bar("some/folder/shows.csv", total, ProgressDrawTarget::hidden());
             bar.set_position(7);
             assert_eq!((bar.prefix().as_str(), bar.position()), ("shows.csv", 7));
         }
@@ -269,7 +264,7 @@ shows.csv: 80.00 MiB in 48.0 s, 800,000 rows (16,666 rows/s), 2 rejects
         assert_eq!(ProgressStyle::detect(true), ProgressStyle::Quiet);
         let mut progress = Progress::new(ProgressStyle::Quiet, "shows.csv", None);
         progress.update(Tally::default());
-        assert!(matches!(progress.shown, Shown::Nothing));
+        assert!(progress.bar.is_none());
         progress.finish(Tally::default());
     }
 }

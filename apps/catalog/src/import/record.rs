@@ -448,6 +448,19 @@ mod tests {
     }
 
     #[test]
+    fn many_blank_lines_do_not_make_the_work_grow_with_its_square() {
+        for head in ["id,t\r1,a\r", "id,t\n1,a\n", "id,t\r\n1,a\r\n"] {
+            let blank = head
+                .trim_start_matches("id,t")
+                .split('1')
+                .next()
+                .unwrap_or_default();
+            let input = Endless::new(head.as_bytes(), blank.as_bytes(), 1_000_000);
+            assert_eq!(measure(input).0, 2, "{head:?}");
+        }
+    }
+
+    #[test]
     fn a_cut_off_last_line_is_told() {
         let mut records = Records::new(Decoded::new("id,t\n1,a".as_bytes())).unwrap();
         let mut record = RawRecord::default();

@@ -295,17 +295,19 @@ fn field_end(rest: &str, is_last: bool, dialect: Dialect) -> Next {
         None => Next::End(End::More),
         Some(byte) if byte == dialect.delimiter => Next::End(End::Delimiter),
         Some(b'\n') => line_end(1),
+        Some(b'\r') if dialect.newline == Newline::Cr => match rest.as_bytes().get(1) {
+            Some(b'\n') => line_end(2),
+            None if !is_last => Next::End(End::More),
+            _ => line_end(1),
+        },
         Some(b'\r') => {
             let after = rest.trim_start_matches('\r');
             let run = rest.len() - after.len();
-            match (dialect.newline, after.bytes().next()) {
-                (Newline::Lf, Some(b'\n')) => line_end(run + 1),
-                (Newline::Lf, Some(_)) => Next::Text(run),
-                (Newline::Lf, None) if is_last => line_end(run),
-                (Newline::Cr, Some(b'\n')) if run == 1 => line_end(2),
-                (Newline::Cr, Some(_)) => line_end(1),
-                (Newline::Cr, None) if is_last || run > 1 => line_end(1),
-                (_, None) => Next::End(End::More),
+            match after.bytes().next() {
+                Some(b'\n') => line_end(run + 1),
+                Some(_) => Next::Text(run),
+                None if is_last => line_end(run),
+                None => Next::End(End::More),
             }
         }
         Some(_) => Next::Text(rest.chars().next().map_or(0, char::len_utf8)),

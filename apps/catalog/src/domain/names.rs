@@ -1,0 +1,147 @@
+//! People, countries and genres: names that shows share.
+
+use serde::Serialize;
+use shelfmark::prelude::*;
+
+/// Who directed a show.
+#[derive(Entity, Clone, Debug, PartialEq, Eq, Serialize)]
+#[entity(table = "directors")]
+pub struct Director {
+    /// Given by the database.
+    #[id(generated)]
+    pub id: i64,
+    /// As written in the source; unique.
+    #[unique]
+    pub name: String,
+}
+
+/// A name to be added to the directors.
+#[derive(Insert, Clone, Debug)]
+#[insert(Director)]
+pub struct NewDirector {
+    /// As written in the source.
+    pub name: String,
+}
+
+/// One of a show's directors.
+#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq)]
+#[entity(table = "show_directors", key = (show_id, director_id))]
+#[insert(ShowDirector)]
+pub struct ShowDirector {
+    /// The show.
+    pub show_id: String,
+    /// The director.
+    pub director_id: i64,
+    /// The place in the source's list, from 0.
+    pub position: i32,
+}
+
+/// Who appears in a show.
+#[derive(Entity, Clone, Debug, PartialEq, Eq, Serialize)]
+#[entity(table = "actors")]
+pub struct Actor {
+    /// Given by the database.
+    #[id(generated)]
+    pub id: i64,
+    /// As written in the source; unique.
+    #[unique]
+    pub name: String,
+}
+
+/// A name to be added to the actors.
+#[derive(Insert, Clone, Debug)]
+#[insert(Actor)]
+pub struct NewActor {
+    /// As written in the source.
+    pub name: String,
+}
+
+/// One of a show's actors.
+#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq)]
+#[entity(table = "show_actors", key = (show_id, actor_id))]
+#[insert(ShowActor)]
+pub struct ShowActor {
+    /// The show.
+    pub show_id: String,
+    /// The actor.
+    pub actor_id: i64,
+    /// The place in the source's list, from 0.
+    pub position: i32,
+}
+
+/// What kind of show it is.
+#[derive(Entity, Clone, Debug, PartialEq, Eq, Serialize)]
+#[entity(table = "genres")]
+pub struct Genre {
+    /// Given by the database.
+    #[id(generated)]
+    pub id: i64,
+    /// As written in the source; unique.
+    #[unique]
+    pub name: String,
+}
+
+/// A name to be added to the genres.
+#[derive(Insert, Clone, Debug)]
+#[insert(Genre)]
+pub struct NewGenre {
+    /// As written in the source.
+    pub name: String,
+}
+
+/// One of a show's genres.
+#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq)]
+#[entity(table = "show_genres", key = (show_id, genre_id))]
+#[insert(ShowGenre)]
+pub struct ShowGenre {
+    /// The show.
+    pub show_id: String,
+    /// The genre.
+    pub genre_id: i64,
+    /// The place in the source's list, from 0.
+    pub position: i32,
+}
+
+/// Where a show was made.
+#[derive(Entity, Clone, Debug, PartialEq, Eq, Serialize)]
+#[entity(table = "countries")]
+pub struct Country {
+    /// Given by the database.
+    #[id(generated)]
+    pub id: i64,
+    /// As written in the source; unique.
+    #[unique]
+    pub name: String,
+}
+
+/// A name to be added to the countries.
+#[derive(Insert, Clone, Debug)]
+#[insert(Country)]
+pub struct NewCountry {
+    /// As written in the source.
+    pub name: String,
+}
+
+/// One of a show's countries.
+#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq)]
+#[entity(table = "show_countries", key = (show_id, country_id))]
+#[insert(ShowCountry)]
+pub struct ShowCountry {
+    /// The show.
+    pub show_id: String,
+    /// The country.
+    pub country_id: i64,
+    /// The place in the source's list, from 0.
+    pub position: i32,
+}
+
+/// A genre and how many shows it has.
+#[derive(FromRow, Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GenreCount {
+    /// The genre's id.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// How many shows it has.
+    pub shows: i64,
+}

@@ -1,0 +1,127 @@
+//! Films and series.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use shelfmark::prelude::*;
+
+use super::names::{Actor, Country, Director, Genre};
+
+/// Whether a show is one film or has episodes.
+#[derive(Value, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ShowKind {
+    /// A film.
+    Movie,
+    /// A series.
+    #[value("TV Show")]
+    #[serde(rename = "TV Show")]
+    TvShow,
+}
+
+/// A film or a series.
+#[derive(Entity, Clone, Debug, PartialEq, Eq, Serialize)]
+#[entity(table = "shows")]
+pub struct Show {
+    /// The key its source gave it.
+    #[id]
+    pub show_id: String,
+    /// A film or a series.
+    #[column("type")]
+    #[serde(rename = "type")]
+    pub kind: ShowKind,
+    /// The title as it is shown.
+    pub title: String,
+    /// The title as it is searched and sorted.
+    #[serde(skip)]
+    pub title_folded: String,
+    /// When it came into the catalogue.
+    pub date_added: Option<Date>,
+    /// When it came out.
+    pub release_year: i32,
+    /// The age it is meant for, such as `PG-13`.
+    pub rating: Option<String>,
+    /// `121 min` or `3 Seasons`.
+    pub duration: Option<String>,
+    /// What it is about.
+    pub description: Option<String>,
+}
+
+/// A show to be added or replaced.
+#[derive(Insert, Clone, Debug)]
+#[insert(Show)]
+pub struct NewShow {
+    /// The key.
+    pub show_id: String,
+    /// A film or a series.
+    #[column("type")]
+    pub kind: ShowKind,
+    /// The title as it is shown.
+    pub title: String,
+    /// The title as it is searched and sorted: [`fold`](super::fold) of the title.
+    pub title_folded: String,
+    /// When it came into the catalogue.
+    pub date_added: Option<Date>,
+    /// When it came out.
+    pub release_year: i32,
+    /// The age it is meant for.
+    pub rating: Option<String>,
+    /// `121 min` or `3 Seasons`.
+    pub duration: Option<String>,
+    /// What it is about.
+    pub description: Option<String>,
+}
+
+impl From<NewShow> for Show {
+    fn from(new: NewShow) -> Show {
+        Show {
+            show_id: new.show_id,
+            kind: new.kind,
+            title: new.title,
+            title_folded: new.title_folded,
+            date_added: new.date_added,
+            release_year: new.release_year,
+            rating: new.rating,
+            duration: new.duration,
+            description: new.description,
+        }
+    }
+}
+
+/// A show with the names it is described with, in order: what an import or a client hands over.
+#[derive(Clone, Debug)]
+pub struct ShowRecord {
+    /// The show itself.
+    pub show: NewShow,
+    /// Its directors.
+    pub directors: Vec<String>,
+    /// Its cast.
+    pub actors: Vec<String>,
+    /// Its genres.
+    pub genres: Vec<String>,
+    /// Its countries.
+    pub countries: Vec<String>,
+}
+
+/// A show with everything that is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShowDetails {
+    /// The show itself.
+    #[serde(flatten)]
+    pub show: Show,
+    /// Its directors, in the order of the source.
+    pub directors: Vec<Director>,
+    /// Its cast, in the order of the source.
+    pub actors: Vec<Actor>,
+    /// Its genres, in the order of the source.
+    pub genres: Vec<Genre>,
+    /// Its countries, in the order of the source.
+    pub countries: Vec<Country>,
+}
+
+/// How many shows came out in a year.
+#[derive(FromRow, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct YearCount {
+    /// The year.
+    pub release_year: i32,
+    /// How many came out in it.
+    pub shows: i64,
+}

@@ -1,0 +1,13 @@
+//! The SQL of the catalogue, and nothing but: one repository per table.
+
+mod actors;
+mod countries;
+mod directors;
+mod genres;
+mod shows;
+
+pub use actors::{Actors, ActorsExt};
+pub use countries::{Countries, CountriesExt};
+pub use directors::{Directors, DirectorsExt};
+pub use genres::{Genres, GenresExt};
+pub use shows::{Shows, ShowsExt};

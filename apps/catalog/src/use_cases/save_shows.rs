@@ -1,0 +1,84 @@
+//! Shows with their names, added or replaced: what an import and a client's change have in common.
+
+use std::collections::{BTreeSet, HashMap};
+
+use shelfmark::Result;
+
+use crate::domain::{
+    NewActor, NewCountry, NewDirector, NewGenre, ShowActor, ShowCountry, ShowDirector, ShowGenre,
+    ShowRecord,
+};
+use crate::repositories::{Actors, Countries, Directors, Genres, Shows};
+
+/// Adds `records`, or replaces those whose key is there, with everything that joins them to names.
+///
+/// Runs a constant number of statements whatever the number of records. Call it inside of a transaction: a show is
+/// whole only when all of them have run. Keys must not repeat among `records`.
+///
+/// # Errors
+/// What a statement fails with.
+pub async fn save_shows(
+    shows: &impl Shows,
+    directors: &impl Directors,
+    actors: &impl Actors,
+    genres: &impl Genres,
+    countries: &impl Countries,
+    records: &[ShowRecord],
+) -> Result<()> {
+    let rows: Vec<_> = records.iter().map(|record| record.show.clone()).collect();
+    shows.upsert_many(&rows).await?;
+    join_to_names(directors, actors, genres, countries, records).await
+}
+
+/// Joins the shows of `records`, which are there, to their names and to no others.
+pub(super) async fn join_to_names(
+    directors: &impl Directors,
+    actors: &impl Actors,
+    genres: &impl Genres,
+    countries: &impl Countries,
+    records: &[ShowRecord],
+) -> Result<()> {
+    let show_ids: Vec<String> =
+        records.iter().map(|record| record.show.show_id.clone()).collect();
+    // The four tables have the same shape under different types, so the same steps are written once for all of them.
+    macro_rules! join {
+        ($table:expr, $names:ident, $new:ident, $link:ident { $id:ident }) => {{
+            // In the order of the alphabet, so that two imports wait for each other instead of deadlocking.
+            let names: BTreeSet<&String> = records.iter().flat_map(|record| &record.$names).collect();
+            let new: Vec<$new> = names.iter().map(|&name| $new { name: name.clone() }).collect();
+            let names: Vec<String> = names.into_iter().cloned().collect();
+            $table.add_missing(&new).await?;
+            let ids: HashMap<String, i64> =
+                $table.by_names(&names).await?.into_iter().map(|row| (row.name, row.id)).collect();
+            let links: Vec<$link> = records
+                .iter()
+                .flat_map(|record| {
+                    let known = record.$names.iter().filter_map(|name| ids.get(name));
+                    distinct(known.copied()).into_iter().zip(0..).map(|($id, position)| $link {
+                        show_id: record.show.show_id.clone(),
+                        $id,
+                        position,
+                    })
+                })
+                .collect();
+            $table.unlink(&show_ids).await?;
+            $table.link(&links).await?;
+        }};
+    }
+    join!(directors, directors, NewDirector, ShowDirector { director_id });
+    join!(actors, actors, NewActor, ShowActor { actor_id });
+    join!(genres, genres, NewGenre, ShowGenre { genre_id });
+    join!(countries, countries, NewCountry, ShowCountry { country_id });
+    Ok(())
+}
+
+/// The ids without repetition, in their order.
+fn distinct(ids: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut kept = Vec::new();
+    for id in ids {
+        if !kept.contains(&id) {
+            kept.push(id);
+        }
+    }
+    kept
+}
