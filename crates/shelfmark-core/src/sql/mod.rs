@@ -7,16 +7,22 @@
 mod class;
 mod constraint_name;
 mod constraints;
+mod outer_join;
+mod scanner;
 mod script;
 mod significant;
-mod tables;
+mod target;
 mod template;
 mod token;
 
 pub use class::{Class, classify};
 pub use constraint_name::default_constraint_name;
 pub use constraints::{ConstraintKind, TableConstraint, constraint_names};
+pub use outer_join::outer_joined_tables;
 pub use script::split_statements;
-pub use tables::{outer_joined_tables, target_table};
+pub use target::target_table;
 pub use template::{Piece, Template};
 pub use token::{SqlError, Token, TokenKind, tokenize};
+
+#[cfg(test)]
+mod properties;
