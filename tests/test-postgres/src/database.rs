@@ -48,7 +48,13 @@ impl TestDatabase {
     /// # Errors
     /// As [`create`](TestDatabase::create), and when a session is open in the template.
     pub fn create_from(template: &str) -> anyhow::Result<TestDatabase> {
-        TestDatabase::create_at(shared_url()?, template)
+        if let Ok(url) = env::var(VARIABLE)
+            && !url.is_empty()
+        {
+            return TestDatabase::create_at(url, template)
+                .with_context(|| format!("can't use the server that {VARIABLE} names"));
+        }
+        TestDatabase::create_at(shared_server()?.url(), template)
     }
 
     /// Creates an empty database on a given server, for tests that stop or freeze theirs.
@@ -124,19 +130,12 @@ impl fmt::Debug for TestDatabase {
     }
 }
 
-/// The server of `TEST_DATABASE_URL`, else the one that the tests of this process share.
-fn shared_url() -> anyhow::Result<String> {
-    if let Ok(url) = env::var(VARIABLE)
-        && !url.is_empty()
-    {
-        return Ok(url);
-    }
+/// The server that the tests of this process share.
+fn shared_server() -> anyhow::Result<&'static Server> {
     // A static is never dropped: the server's watchdog ends it after the process.
     static SHARED: OnceLock<Result<Server, String>> = OnceLock::new();
-    match SHARED.get_or_init(|| Server::start().map_err(|error| format!("{error:#}"))) {
-        Ok(server) => Ok(server.url()),
-        Err(error) => Err(anyhow!("{error}")),
-    }
+    let shared = SHARED.get_or_init(|| Server::start().map_err(|error| format!("{error:#}")));
+    shared.as_ref().map_err(|error| anyhow!("{error}"))
 }
 
 /// Runs one statement in a session of its own. A session that is kept would be in the way of tests
@@ -169,4 +168,24 @@ fn execute(url: &str, statement: String) -> anyhow::Result<()> {
 
 fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_that_is_away_is_named_without_its_password() {
+        let url = "postgres://someone:secret@127.0.0.1:1/postgres".to_owned();
+        let message = format!(
+            "{:#}",
+            TestDatabase::create_at(url, "template0").unwrap_err()
+        );
+        assert!(
+            message.contains("at postgres://someone:***@127.0.0.1:1/postgres"),
+            "{message}"
+        );
+        assert!(message.contains("Connection refused"), "{message}");
+        assert!(!message.contains("secret"), "{message}");
+    }
 }

@@ -123,11 +123,10 @@ fn wait_until_nothing_is_left(folder: &Path, family: &[Pid]) -> anyhow::Result<(
     })
 }
 
-/// Waits until somebody kills this process.
+/// Waits until somebody kills this process. When the test itself is killed, the pipe to it ends,
+/// and the owner with it.
 fn wait_for_the_end() {
-    loop {
-        thread::park();
-    }
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
 }
 
 #[test]
@@ -136,6 +135,7 @@ fn killed_owner_leaves_no_server_behind() -> anyhow::Result<()> {
         let server = Server::start()?;
         say_that_it_runs(&server);
         wait_for_the_end();
+        return Ok(());
     }
     let folder = open_folder()?;
     let mut owner = start_owner("killed_owner_leaves_no_server_behind", folder.path())?;
@@ -155,6 +155,7 @@ fn killed_owner_of_a_frozen_server_leaves_nothing_behind() -> anyhow::Result<()>
         server.freeze()?;
         say_that_it_runs(&server);
         wait_for_the_end();
+        return Ok(());
     }
     let folder = open_folder()?;
     let name = "killed_owner_of_a_frozen_server_leaves_nothing_behind";
@@ -171,6 +172,7 @@ fn owner_killed_while_its_server_starts_leaves_nothing_behind() -> anyhow::Resul
     if is_owner() {
         let _server = Server::start()?;
         wait_for_the_end();
+        return Ok(());
     }
     let folder = open_folder()?;
     let name = "owner_killed_while_its_server_starts_leaves_nothing_behind";
