@@ -1,0 +1,163 @@
+//! The command line: `catalog`, `catalog serve`, `catalog import FILE`.
+
+use std::error::Error as StdError;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use indicatif::HumanCount;
+use shelfmark::{DatabaseConfig, Db};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::import::{ImportError, ImportOptions, ImportSummary, ProgressStyle, import};
+use crate::serve::{self, DEFAULT_ADDRESS};
+
+/// The database of a machine that sets nothing.
+const DEFAULT_DATABASE: &str = "sqlite://data/catalog.db";
+/// What a shell expects of a program that was ended by Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+/// The film catalogue: import it, browse it, serve it.
+///
+/// The database is the file data/catalog.db, or whatever DATABASE_URL names (memory:, sqlite://FILE,
+/// postgres://USER:PASSWORD@HOST/NAME); a file `.env` is read too.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API and the page; this is also what `catalog` alone does
+    Serve(ServeArgs),
+    /// Import a CSV file in the "Netflix titles" layout
+    Import(ImportArgs),
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value_t = DEFAULT_ADDRESS, env = "CATALOG_ADDR")]
+    addr: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// The file; rows that cannot be read go to FILE.rejects.csv
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Stop at the first bad row and leave the database untouched
+    #[arg(long)]
+    strict: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Runs the command and says how it ended.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,catalog=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let command = cli.command.unwrap_or(Command::Serve(ServeArgs { addr: DEFAULT_ADDRESS }));
+    let code = runtime.block_on(async {
+        match command {
+            Command::Serve(args) => match serve::run(DEFAULT_DATABASE, args.addr).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed(&*error),
+            },
+            Command::Import(args) => import_file(args).await,
+        }
+    });
+    // A thread that still reads a file must not hold up the end.
+    runtime.shutdown_background();
+    code
+}
+
+async fn import_file(args: ImportArgs) -> ExitCode {
+    let stop = CancellationToken::new();
+    let signal = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            signal.cancel();
+        }
+    });
+    let options = ImportOptions {
+        strict: args.strict,
+        progress: ProgressStyle::detect(args.quiet),
+        stop,
+    };
+    let imported = async {
+        let db = Db::connect(DatabaseConfig::from_env_or(DEFAULT_DATABASE)?).await?;
+        db.migrate(crate::MIGRATIONS).await?;
+        let summary = import(&db, &args.file, &options).await;
+        db.close().await?;
+        summary
+    };
+    match imported.await {
+        Ok(summary) => {
+            say(&told(&summary));
+            ExitCode::SUCCESS
+        }
+        Err(error @ (ImportError::Interrupted(_) | ImportError::StrictInterrupted)) => {
+            failed(&error);
+            ExitCode::from(INTERRUPTED)
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// What an import did, for people.
+fn told(summary: &ImportSummary) -> String {
+    let mut text = format!(
+        "{} shows imported: {} new, {} replaced",
+        HumanCount(summary.added + summary.replaced),
+        HumanCount(summary.added),
+        HumanCount(summary.replaced),
+    );
+    if let Some(path) = &summary.rejects {
+        let rows = if summary.rejected == 1 { "row" } else { "rows" };
+        text.push_str(&format!(
+            "\n{} {rows} could not be read: see {}",
+            HumanCount(summary.rejected),
+            path.display()
+        ));
+    }
+    if summary.replaced_chars > 0 {
+        text.push_str(&format!(
+            "\n{} characters were not UTF-8 and were read as Windows-1252",
+            HumanCount(summary.replaced_chars)
+        ));
+    }
+    text
+}
+
+/// A closed standard output is no failure.
+fn say(text: &str) {
+    writeln!(std::io::stdout().lock(), "{text}").ok();
+}
+
+/// Prints an error with its causes, each once.
+fn failed(error: &dyn StdError) -> ExitCode {
+    let mut text = format!("error: {error}");
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let line = source.to_string();
+        if !text.contains(&line) {
+            text.push_str(&format!("\n  because: {line}"));
+        }
+        cause = source.source();
+    }
+    writeln!(std::io::stderr().lock(), "{text}").ok();
+    ExitCode::FAILURE
+}
