@@ -1,6 +1,16 @@
 //! Which database to open and how its connections are kept.
 //!
-//! [`DatabaseConfig::from_env`] is the only place of the library that reads the environment.
+//! [`DatabaseConfig::from_env`] reads the variables below, and this module is the only place of the library that reads
+//! the environment. A setting that is wrong is an error that names it; none is ever ignored or corrected.
+//!
+#![doc = include_str!("variables.md")]
+
+mod duration;
+mod env;
+mod limits;
+mod nearest;
+mod problems;
+mod url;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -61,7 +71,10 @@ impl fmt::Display for Target {
                 let hosts: Vec<String> = target
                     .hosts
                     .iter()
-                    .map(|(host, port)| format!("{host}:{port}"))
+                    .map(|(host, port)| match host.contains(':') {
+                        true => format!("[{host}]:{port}"),
+                        false => format!("{host}:{port}"),
+                    })
                     .collect();
                 write!(f, "postgres://{}/{}", hosts.join(","), target.database)
             }
@@ -212,5 +225,54 @@ impl DatabaseConfig {
             echo: false,
             misuse: Misuse::Warn,
         }
+    }
+
+    /// Keeps at most `max` connections (for SQLite: readers). Bounds: 1 to 10,000.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_pool_max(mut self, max: usize) -> Self {
+        self.pool.max = max;
+        self
+    }
+
+    /// Lets a caller wait for a connection for `timeout`. Bounds: 1 ms to 1 h.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.pool.acquire_timeout = timeout;
+        self
+    }
+
+    /// Stops a statement after `timeout`. Bounds: 1 ms to 168 h.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = timeout;
+        self
+    }
+
+    /// Stops a transaction after `timeout`. Bounds: 1 ms to 168 h.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.transaction_timeout = timeout;
+        self
+    }
+
+    /// Says what happens when `db` is used inside its own transaction's scope; tests want [`Misuse::Error`].
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_misuse(mut self, misuse: Misuse) -> Self {
+        self.misuse = misuse;
+        self
+    }
+
+    /// Logs statements slower than `slow` at WARN; `None` logs none. Bounds: 1 ms to 1 h.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_slow(mut self, slow: Option<Duration>) -> Self {
+        self.slow = slow;
+        self
+    }
+
+    /// Logs every statement at INFO, without its values.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_echo(mut self, echo: bool) -> Self {
+        self.echo = echo;
+        self
     }
 }
