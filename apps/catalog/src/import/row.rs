@@ -55,7 +55,7 @@ pub struct CleanShow {
     pub date_added: Option<Date>,
     /// Within [`limits::RELEASE_YEARS`].
     pub release_year: i32,
-    /// The age rating; `None` also for what says that there is none (`NR`, `UR`, `Unrated`).
+    /// The age rating as the file has it; `NR` and `UR` are ratings too, since people ask for them.
     pub rating: Option<String>,
     /// As the file has it: `90 min`, `2 Seasons`.
     pub duration: Option<String>,
@@ -291,7 +291,6 @@ impl<'r> RowFields<'r> {
                 }
             }
         }
-        let rating = rating.filter(|rating| !is_unrated(rating));
         (
             rating.and_then(|value| self.bounded(Column::Rating, value, limits::RATING_CHARS)),
             duration
@@ -355,14 +354,6 @@ fn is_duration(value: &str) -> bool {
         rest = after.trim_start_matches(['.', ',', ' ']);
     }
     true
-}
-
-/// Ratings that say there is none.
-fn is_unrated(rating: &str) -> bool {
-    const UNRATED: [&str; 4] = ["NR", "UR", "Unrated", "Not Rated"];
-    UNRATED
-        .iter()
-        .any(|marker| rating.eq_ignore_ascii_case(marker))
 }
 
 #[cfg(test)]
@@ -507,11 +498,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rating_that_says_unrated_is_none() {
-        for rating in ["NR", "UR", "unrated", "Not Rated", "n/a"] {
+    fn a_rating_that_says_unrated_is_kept() {
+        for rating in ["NR", "UR", "Unrated"] {
             let show = row(&format!("s1,Movie,t,,,,,2017,{rating},,,")).unwrap();
-            assert_eq!(show.rating, None, "{rating}");
+            assert_eq!(show.rating.as_deref(), Some(rating));
         }
+        let show = row("s1,Movie,t,,,,,2017,n/a,,,").unwrap();
+        assert_eq!(show.rating, None);
     }
 
     #[test]
