@@ -10,11 +10,14 @@ mod env;
 mod limits;
 mod nearest;
 mod problems;
+mod testing;
 mod url;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use testing::test_database_url;
 
 /// Which database to open, and how.
 #[derive(Clone, Debug)]
