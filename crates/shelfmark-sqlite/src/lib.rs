@@ -1,1 +1,45 @@
 //! The embedded engine of Shelfmark, on rusqlite.
+//!
+//! A database in a file has one connection that writes and a few that read, in write-ahead-log mode: readers never
+//! block and are never blocked, and writers wait in line for the one connection instead of failing with `database is
+//! locked`. A database in memory has one connection for everything.
+//!
+//! # Where work runs
+//! SQLite runs on the blocking threads of tokio, one hop per call; rows are decoded there, straight from SQLite's
+//! buffers. The connection and its place in the pool travel with the work, so a caller that goes away cannot free
+//! them early: its drop interrupts SQLite, and the thread proves that the connection is in no transaction before
+//! anyone gets it.
+//!
+//! # What is the same on every connection
+//! Foreign keys are enforced, `synchronous` is `FULL` (a commit survives a power cut), a name in double quotes is
+//! never taken for a string, the schema is not trusted, and there are the collation `DECIMAL`, which compares numbers
+//! written as text, and the table-valued function `rarray`, which core writes for `IN (:list)`.
+//!
+//! # Statements that leave something behind
+//! `PRAGMA`, `ATTACH` and temporary tables change their connection. A connection that ran one is replaced by a fresh
+//! one before it is lent again; a database in memory is copied into a fresh connection, so that nothing but the data
+//! is kept.
+//!
+//! No type of rusqlite is part of the public API.
+
+mod bind;
+mod brake;
+mod connection;
+mod constraint;
+mod decimal;
+mod describe;
+mod engine;
+mod error;
+mod foreign_key;
+mod held;
+mod lease;
+mod maintenance;
+mod perform;
+mod route;
+mod row;
+mod run;
+mod session;
+mod site;
+mod stream;
+
+pub use engine::SqliteEngine;

@@ -1,0 +1,280 @@
+//! Lending connections: first come, first served, and none taken back before SQLite says that it is idle.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use shelfmark_core::pool::{HoldGuard, Holders, PoolStatus};
+use shelfmark_core::{Error, ErrorKind, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
+
+use crate::brake::{Brake, Token};
+use crate::connection::{Connection, Missing, Role};
+use crate::site::{Phase, Site, closed};
+
+/// The connections of one role.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    site: Arc<Site>,
+    role: Role,
+    /// The most connections there are.
+    size: usize,
+    /// One permit per connection; tokio's semaphore serves those who wait in their order.
+    permits: Arc<Semaphore>,
+    /// Connections that are open and lent to nobody. The last one returned is the first one lent.
+    idle: Mutex<Vec<Connection>>,
+    /// How many connections are open, idle or lent.
+    open: Arc<AtomicUsize>,
+    /// The brakes of connections that may be open, for the end of a close.
+    brakes: Mutex<Vec<Weak<Brake>>>,
+    holders: Holders,
+    /// How many leases are out; a close waits for zero.
+    lent: watch::Sender<usize>,
+}
+
+impl Pool {
+    pub(crate) fn new(site: Arc<Site>, role: Role, size: usize) -> Self {
+        let size = size.clamp(1, Semaphore::MAX_PERMITS);
+        Pool {
+            site,
+            role,
+            size,
+            permits: Arc::new(Semaphore::new(size)),
+            idle: Mutex::new(Vec::new()),
+            open: Arc::new(AtomicUsize::new(0)),
+            brakes: Mutex::new(Vec::new()),
+            holders: Holders::default(),
+            lent: watch::Sender::new(0),
+        }
+    }
+
+    /// Opens a connection for the idle ones, so that what is wrong with the file shows when the database is opened.
+    pub(crate) fn open_one(&self, missing: Missing) -> Result<()> {
+        let connection = self.open(missing, self.site.patience(Instant::now()))?;
+        lock(&self.idle).push(connection);
+        Ok(())
+    }
+
+    fn open(&self, missing: Missing, patience: Instant) -> Result<Connection> {
+        let connection =
+            Connection::open(&self.site.place, self.role, missing, &self.open, patience)?;
+        self.remember(&connection);
+        Ok(connection)
+    }
+
+    fn remember(&self, connection: &Connection) {
+        let mut brakes = lock(&self.brakes);
+        brakes.retain(|brake| brake.strong_count() > 0);
+        brakes.push(Arc::downgrade(connection.brake()));
+    }
+
+    /// Waits for a connection, for `method`.
+    ///
+    /// # Errors
+    /// `PoolExhausted` naming who holds it, or `Connection` once the database is being closed.
+    pub(crate) async fn acquire(self: &Arc<Self>, method: &'static str) -> Result<Lease> {
+        self.site.refuse_when_closing()?;
+        let began = Instant::now();
+        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(TryAcquireError::Closed) => return Err(closed()),
+            Err(TryAcquireError::NoPermits) => {
+                let _waiting = self.holders.wait();
+                let permit = Arc::clone(&self.permits).acquire_owned();
+                match tokio::time::timeout(self.site.acquire_timeout, permit).await {
+                    Ok(Ok(permit)) => permit,
+                    Ok(Err(_)) => return Err(closed()),
+                    Err(_) => return Err(self.status().exhausted(began.elapsed())),
+                }
+            }
+        };
+        self.lent.send_modify(|count| *count += 1);
+        Ok(Lease {
+            connection: lock(&self.idle).pop(),
+            spent: false,
+            made_read_only: false,
+            waiting_since: began,
+            hold: Some(self.holders.hold(method)),
+            permit: Some(permit),
+            pool: Arc::clone(self),
+        })
+    }
+
+    /// The pool at this moment.
+    pub(crate) fn status(&self) -> PoolStatus {
+        let kind = match self.role {
+            Role::Writer => " (writer)",
+            Role::Reader => " (readers)",
+            Role::Only => "",
+        };
+        PoolStatus::new(
+            format!("SQLite {}{kind}", self.site.place),
+            self.size,
+            self.open.load(Ordering::Relaxed),
+            self.holders.held(),
+            self.holders.waiting(),
+        )
+        .with_holders(self.holders.list())
+    }
+
+    /// Turns away those who wait.
+    pub(crate) fn refuse(&self) {
+        self.permits.close();
+    }
+
+    /// Stops whatever runs on the connections.
+    pub(crate) fn condemn(&self) {
+        for brake in lock(&self.brakes).iter() {
+            if let Some(brake) = brake.upgrade() {
+                brake.condemn();
+            }
+        }
+    }
+
+    /// Waits until every lease is back.
+    pub(crate) async fn returned(&self) {
+        // The sender is this value, so it cannot be gone.
+        let _ = self.lent.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    /// Takes the idle connections out. Those still lent are closed when they come back.
+    pub(crate) fn take_idle(&self) -> Vec<Connection> {
+        std::mem::take(&mut *lock(&self.idle))
+    }
+
+    fn take_back(&self, connection: Connection) {
+        let mut idle = lock(&self.idle);
+        // Under the lock, so that no connection slips in behind a close.
+        if self.site.phase() < Phase::Closed {
+            idle.push(connection);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Only pushes and pops happen under these locks, so a poisoned one is still whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection lent to one call, transaction or stream. It travels with the work, and dropping it proves the
+/// connection idle before anyone else can have it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    /// `None` until it is used for the first time, when the pool had none open.
+    connection: Option<Connection>,
+    /// Whether statements ran that may have left state behind.
+    spent: bool,
+    /// Whether the only connection of a database in memory was made to read for this lease.
+    made_read_only: bool,
+    /// When the caller began to wait.
+    waiting_since: Instant,
+    hold: Option<HoldGuard>,
+    permit: Option<OwnedSemaphorePermit>,
+    pool: Arc<Pool>,
+}
+
+impl Lease {
+    /// The place and phase of the database.
+    pub(crate) fn site(&self) -> &Arc<Site> {
+        &self.pool.site
+    }
+
+    /// Has the connection replaced by a fresh one afterwards.
+    pub(crate) fn spend(&mut self) {
+        self.spent = true;
+    }
+
+    /// Makes the only connection of a database in memory read-only until the lease ends.
+    pub(crate) fn make_read_only(&mut self) -> Result<()> {
+        self.made_read_only = true;
+        self.connection()?.batch("PRAGMA query_only = ON")
+    }
+
+    /// Lets the next call wait for locks of other processes as long as a call of its own may.
+    pub(crate) fn wait_anew(&mut self) {
+        self.waiting_since = Instant::now();
+    }
+
+    /// Runs `work` on the connection, while `token` can stop it. Blocks.
+    pub(crate) fn run<T>(
+        &mut self,
+        token: &Token,
+        work: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let connection = self.connection()?;
+        let _attached = token.attach(connection.brake())?;
+        work(connection)
+    }
+
+    /// The connection, opened now if the pool had none.
+    fn connection(&mut self) -> Result<&Connection> {
+        let patience = self.pool.site.patience(self.waiting_since);
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None if self.pool.role == Role::Only => {
+                return Err(Error::new(ErrorKind::Connection).with_detail(
+                    "the database in memory is lost, because its connection could not be rolled back",
+                ));
+            }
+            None => self.pool.open(Missing::Refuse, patience)?,
+        };
+        connection
+            .signals()
+            .allow_waiting(self.waiting_since, patience);
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Whether no transaction is open, by SQLite's own word.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.connection.as_ref().is_none_or(Connection::is_idle)
+    }
+
+    /// The connection as the next caller may have it, or `None` when a fresh one must take its place.
+    fn cleaned(&self, connection: Connection) -> Option<Connection> {
+        let place = &self.pool.site.place;
+        if !connection.is_idle() {
+            tracing::debug!(%place, "rolling back a transaction that was left open");
+            connection.roll_back();
+        }
+        if !connection.is_idle() {
+            tracing::warn!(%place, "a connection could not be rolled back and is closed");
+            return None;
+        }
+        let readable_again = !self.made_read_only
+            || connection.batch("PRAGMA query_only = OFF").is_ok();
+        if !self.spent && readable_again {
+            return Some(connection);
+        }
+        tracing::debug!(%place, "replacing a connection whose settings may have changed");
+        if self.pool.role != Role::Only {
+            return None;
+        }
+        match connection.copy_in_memory(&self.pool.open) {
+            Ok(fresh) => {
+                self.pool.remember(&fresh);
+                Some(fresh)
+            }
+            Err(error) => {
+                // Rather a connection with odd settings than no data.
+                tracing::warn!(%place, %error, "the database in memory could not be copied");
+                Some(connection)
+            }
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && let Some(connection) = self.cleaned(connection)
+        {
+            self.pool.take_back(connection);
+        }
+        // Only now may the next caller come.
+        drop(self.hold.take());
+        drop(self.permit.take());
+        self.pool
+            .lent
+            .send_modify(|count| *count = count.saturating_sub(1));
+    }
+}

@@ -1,0 +1,150 @@
+//! Which connection a statement takes, from what it was declared to do and from its first word.
+//!
+//! The macros sort statements with care; this is the second look, at the price of a few bytes per call, for what
+//! must not happen even to a statement that was sorted wrongly.
+
+use shelfmark_core::{Access, Error, ErrorKind, Result};
+
+/// The way a statement goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// On a reader, outside a transaction.
+    Read,
+    /// On the writer, in a transaction of its own unless one is open.
+    Write,
+    /// On the writer, in no transaction of its own; the connection is replaced afterwards.
+    Session,
+}
+
+impl Route {
+    /// The way of `sql`, which was declared as `access`.
+    pub(crate) fn of(sql: &str, access: Access) -> Result<Route> {
+        let mut words = Words(sql);
+        let first = words.next().ok_or_else(|| {
+            Error::new(ErrorKind::Other)
+                .with_detail("the statement is empty: there is nothing but comments in it")
+        })?;
+        let is = |list: &[&str]| list.iter().any(|word| first.eq_ignore_ascii_case(word));
+        if is(&[
+            "begin",
+            "commit",
+            "end",
+            "rollback",
+            "savepoint",
+            "release",
+        ]) {
+            return Err(Error::new(ErrorKind::Unsupported).with_detail(format!(
+                "{} cannot be sent as a statement; use db.transaction and tx.savepoint, which also end what they begin",
+                first.to_ascii_uppercase()
+            )));
+        }
+        // VACUUM refuses to run inside a transaction, so it cannot get one of its own.
+        let leaves_state = is(&["pragma", "attach", "detach", "vacuum"])
+            || (is(&["create"])
+                && words.next().is_some_and(|second| {
+                    ["temp", "temporary"]
+                        .iter()
+                        .any(|word| second.eq_ignore_ascii_case(word))
+                }));
+        if leaves_state {
+            return Ok(Route::Session);
+        }
+        Ok(match access {
+            Access::Read => Route::Read,
+            Access::Write => Route::Write,
+            Access::Session => Route::Session,
+        })
+    }
+}
+
+/// The words of a text up to the first that is none, without comments and opening parentheses.
+struct Words<'s>(&'s str);
+
+impl<'s> Iterator for Words<'s> {
+    type Item = &'s str;
+
+    fn next(&mut self) -> Option<&'s str> {
+        let rest = skip_to_word(self.0);
+        let end = rest
+            .find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))
+            .unwrap_or(rest.len());
+        let (word, after) = rest.split_at_checked(end)?;
+        self.0 = after;
+        // A text that begins with a sign is a syntax error, which SQLite explains better.
+        (!rest.is_empty()).then_some(word)
+    }
+}
+
+fn skip_to_word(mut sql: &str) -> &str {
+    loop {
+        let trimmed = sql.trim_start_matches(|letter: char| {
+            letter.is_whitespace() || matches!(letter, '(' | ';' | '\u{feff}')
+        });
+        sql = if let Some(comment) = trimmed.strip_prefix("--") {
+            comment.split_once('\n').map_or("", |(_, after)| after)
+        } else if let Some(comment) = trimmed.strip_prefix("/*") {
+            comment.split_once("*/").map_or("", |(_, after)| after)
+        } else {
+            return trimmed;
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transaction_control_is_refused_wherever_it_hides() {
+        for sql in [
+            "BEGIN",
+            "begin immediate",
+            "-- a comment\nCOMMIT",
+            "/* a */ /* b */ rollback",
+            "SAVEPOINT a",
+            "RELEASE a",
+            "END;",
+            ";COMMIT",
+            "\u{feff}commit",
+        ] {
+            let error = Route::of(sql, Access::Write).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{sql}");
+            assert!(error.to_string().contains("db.transaction"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_changes_the_connection_goes_the_way_of_the_session() {
+        for sql in [
+            "PRAGMA foreign_keys = OFF",
+            "attach 'a' AS b",
+            "CREATE TEMP TABLE t (a)",
+            "create temporary view v as select 1",
+            "VACUUM",
+        ] {
+            assert_eq!(Route::of(sql, Access::Read).unwrap(), Route::Session, "{sql}");
+        }
+    }
+
+    #[test]
+    fn other_statements_go_as_declared() {
+        for (sql, access, route) in [
+            ("SELECT 1", Access::Read, Route::Read),
+            ("((SELECT 1))", Access::Read, Route::Read),
+            ("CREATE TABLE temp_x (a)", Access::Write, Route::Write),
+            ("INSERT INTO begins VALUES (1)", Access::Write, Route::Write),
+            ("SELECT changes()", Access::Session, Route::Session),
+            ("?", Access::Read, Route::Read),
+        ] {
+            assert_eq!(Route::of(sql, access).unwrap(), route, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_statement_of_comments_is_empty() {
+        for sql in ["", "  ", "-- only this", "/* open", "(", ";"] {
+            let error = Route::of(sql, Access::Read).unwrap_err();
+            assert!(error.to_string().contains("empty"), "{sql}");
+        }
+    }
+}

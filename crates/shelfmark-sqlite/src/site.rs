@@ -1,0 +1,102 @@
+//! Where the database is, and the phase of its life that all of its connections share.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use shelfmark_core::{Error, ErrorKind, Result};
+use tokio::sync::watch;
+
+/// Where the database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A file, by its absolute path.
+    File(PathBuf),
+    /// The memory of one connection.
+    Memory,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::File(path) => write!(f, "{}", path.display()),
+            Place::Memory => f.write_str("the database in memory"),
+        }
+    }
+}
+
+/// How far the closing of a database has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// It is in use.
+    Open,
+    /// New work is refused; what runs may end.
+    Draining,
+    /// What still runs is stopped.
+    Stopping,
+    /// No connection is kept any more.
+    Closed,
+}
+
+/// What the pools and leases of one engine share.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) place: Place,
+    /// How long a caller waits, for a connection and for the lock of another process together.
+    pub(crate) acquire_timeout: Duration,
+    phase: watch::Sender<Phase>,
+}
+
+impl Site {
+    pub(crate) fn new(place: Place, acquire_timeout: Duration) -> Self {
+        Site {
+            place,
+            acquire_timeout,
+            phase: watch::Sender::new(Phase::Open),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Moves on to `phase`; there is no way back.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.send_if_modified(|now| {
+            let later = phase > *now;
+            if later {
+                *now = phase;
+            }
+            later
+        });
+    }
+
+    /// Waits until `phase` is reached.
+    pub(crate) async fn reached(&self, phase: Phase) {
+        // The sender is this value, so it cannot be gone.
+        let _ = self
+            .phase
+            .subscribe()
+            .wait_for(|now| *now >= phase)
+            .await;
+    }
+
+    /// Refuses new work once closing has begun.
+    pub(crate) fn refuse_when_closing(&self) -> Result<()> {
+        if self.phase() == Phase::Open {
+            return Ok(());
+        }
+        Err(closed())
+    }
+
+    /// Until when a call that begins at `from` may wait.
+    pub(crate) fn patience(&self, from: Instant) -> Instant {
+        const LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        from + self.acquire_timeout.min(LONG)
+    }
+}
+
+/// The answer to a call on a database that was closed.
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorKind::Connection).with_detail("the database was closed")
+}
