@@ -10,7 +10,7 @@ pub(crate) async fn connect(config: &DatabaseConfig) -> Result<Arc<dyn Engine>> 
     match &config.target {
         #[cfg(feature = "sqlite")]
         Target::Memory => {
-            Ok(Arc::new(shelfmark_sqlite::SqliteEngine::memory(&config.pool).await?))
+            Ok(Arc::new(shelfmark_sqlite::SqliteEngine::memory(&config.pool)?))
         }
         #[cfg(feature = "sqlite")]
         Target::Sqlite { path } => {

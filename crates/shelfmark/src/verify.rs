@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use shelfmark_core::sql::tables::outer_joined_tables;
+use shelfmark_core::sql::outer_joined_tables;
 use shelfmark_core::{
     ColumnSpec, DbColumn, Description, Dialect, Engine, Error, ErrorKind, Result, STATEMENTS,
     Statement,

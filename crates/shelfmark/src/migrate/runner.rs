@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use shelfmark_core::sql::class::{Class, classify};
-use shelfmark_core::sql::script::split_statements;
+use shelfmark_core::sql::{Class, classify, split_statements};
 use shelfmark_core::{Dialect, Engine, Error, ErrorKind, Maintenance, Result, ValueRef};
 
 use super::applied::{self, Record};
