@@ -1,0 +1,385 @@
+//! `#[derive(Entity)]`: a struct that is one row of one table, with typed names for its columns and constraints.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, quote_spanned};
+use shelfmark_core::sql::default_constraint_name;
+use syn::meta::ParseNestedMeta;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned as _;
+use syn::{Attribute, DeriveInput, Error, Field, LitStr, Path, Result, Token, parenthesized};
+
+use crate::fields::{self, ColumnField, Errors};
+use crate::naming;
+use crate::suggest::nearest;
+
+/// Attributes that have a meaning in a later version; accepting them silently would lose updates.
+const LATER: [&str; 5] = [
+    "version",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "tenant",
+];
+
+pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
+    let mut errors = Errors::default();
+    let parsed = fields::named(input, "Entity")?
+        .filter_map(|field| errors.take(EntityField::parse(field)))
+        .collect::<Vec<_>>();
+    let table = errors.take(Table::parse(input));
+    let Some(table) = table else {
+        return errors.finish(TokenStream::new());
+    };
+    errors.finish(())?;
+    Entity::new(input, table, parsed)?.expand()
+}
+
+/// What `#[entity(…)]` says.
+struct Table {
+    name: LitStr,
+    /// The fields of a key that is named here rather than marked with `#[id]`.
+    key: Vec<Ident>,
+    /// The fields of each unique constraint over several columns.
+    unique: Vec<Vec<Ident>>,
+}
+
+impl Table {
+    fn parse(input: &DeriveInput) -> Result<Self> {
+        let mut name: Option<LitStr> = None;
+        let mut key = None;
+        let mut unique = Vec::new();
+        for attribute in &input.attrs {
+            if !attribute.path().is_ident("entity") {
+                continue;
+            }
+            attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("table") {
+                    let given: LitStr = meta.value()?.parse()?;
+                    if given.value().is_empty() {
+                        return Err(Error::new(given.span(), "the table needs a name"));
+                    }
+                    set_once(&mut name, given, &meta)
+                } else if meta.path.is_ident("key") {
+                    set_once(&mut key, field_names(&meta)?, &meta)
+                } else if meta.path.is_ident("unique") {
+                    unique.push(field_names(&meta)?);
+                    Ok(())
+                } else {
+                    Err(meta.error("unknown option; use `table`, `key` or `unique`"))
+                }
+            })?;
+        }
+        let Some(name) = name else {
+            return Err(Error::new(
+                input.ident.span(),
+                "say which table it is a row of: #[entity(table = \"…\")]",
+            ));
+        };
+        Ok(Table {
+            name,
+            key: key.unwrap_or_default(),
+            unique,
+        })
+    }
+
+    /// The name as constraints carry it: without a schema.
+    fn base_name(&self) -> String {
+        let full = self.name.value();
+        full.rsplit('.').next().unwrap_or(&full).to_owned()
+    }
+}
+
+fn set_once<T>(slot: &mut Option<T>, value: T, meta: &ParseNestedMeta<'_>) -> Result<()> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(meta.error("this option stands twice; keep one")),
+    }
+}
+
+/// `= (a, b)` or `= a`.
+fn field_names(meta: &ParseNestedMeta<'_>) -> Result<Vec<Ident>> {
+    let value = meta.value()?;
+    if !value.peek(syn::token::Paren) {
+        return Ok(vec![value.parse()?]);
+    }
+    let names;
+    parenthesized!(names in value);
+    let list = Punctuated::<Ident, Token![,]>::parse_terminated(&names)?;
+    if list.is_empty() {
+        return Err(names.error("name at least one field"));
+    }
+    Ok(list.into_iter().collect())
+}
+
+struct EntityField {
+    column: ColumnField,
+    id: bool,
+    generated: bool,
+    unique: bool,
+    belongs_to: Option<Path>,
+}
+
+impl EntityField {
+    fn parse(field: &Field) -> Result<Self> {
+        let mut parsed = EntityField {
+            column: ColumnField::parse(field)?,
+            id: false,
+            generated: false,
+            unique: false,
+            belongs_to: None,
+        };
+        for attribute in &field.attrs {
+            parsed.read(attribute)?;
+        }
+        Ok(parsed)
+    }
+
+    fn read(&mut self, attribute: &Attribute) -> Result<()> {
+        let path = attribute.path();
+        let twice = |name: &str| {
+            Error::new(
+                attribute.span(),
+                format!("#[{name}] stands twice on this field; keep one"),
+            )
+        };
+        if let Some(later) = LATER.iter().find(|name| path.is_ident(name)) {
+            return Err(Error::new(
+                attribute.span(),
+                format!("#[{later}] is not supported yet; it comes with a later version"),
+            ));
+        }
+        if path.is_ident("id") {
+            if std::mem::replace(&mut self.id, true) {
+                return Err(twice("id"));
+            }
+            self.generated = is_generated(attribute)?;
+        } else if path.is_ident("unique") {
+            attribute.meta.require_path_only().map_err(|_| {
+                Error::new(
+                    attribute.span(),
+                    "#[unique] takes no options here; several columns together are \
+                     #[entity(unique = (a, b))]",
+                )
+            })?;
+            if std::mem::replace(&mut self.unique, true) {
+                return Err(twice("unique"));
+            }
+        } else if path.is_ident("belongs_to") {
+            let entity = attribute.parse_args().map_err(|error| {
+                Error::new(
+                    error.span(),
+                    "say which entity it refers to: #[belongs_to(Author)]",
+                )
+            })?;
+            if self.belongs_to.replace(entity).is_some() {
+                return Err(twice("belongs_to"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells `#[id(generated)]` from `#[id]`.
+fn is_generated(attribute: &Attribute) -> Result<bool> {
+    if attribute.meta.require_path_only().is_ok() {
+        return Ok(false);
+    }
+    let wanted = "use #[id] for a key that the program gives, #[id(generated)] for one that the \
+                  database gives";
+    let word: Ident = attribute
+        .parse_args()
+        .map_err(|error| Error::new(error.span(), wanted))?;
+    if word == "generated" {
+        Ok(true)
+    } else {
+        Err(Error::new(word.span(), wanted))
+    }
+}
+
+struct Entity<'i> {
+    input: &'i DeriveInput,
+    table: Table,
+    fields: Vec<EntityField>,
+    /// The names of the key's columns, in order.
+    key: Vec<String>,
+    generated: bool,
+}
+
+impl<'i> Entity<'i> {
+    fn new(input: &'i DeriveInput, table: Table, fields: Vec<EntityField>) -> Result<Self> {
+        let marked: Vec<&EntityField> = fields.iter().filter(|field| field.id).collect();
+        let generated = marked.iter().any(|field| field.generated);
+        let key = match (marked.as_slice(), table.key.as_slice()) {
+            ([], []) => {
+                return Err(Error::new(
+                    input.ident.span(),
+                    "an entity needs a key: mark its field with #[id], or name several with \
+                     #[entity(key = (a, b))]",
+                ));
+            }
+            ([], named) => columns(&fields, named)?,
+            ([only], []) => vec![only.column.column.clone()],
+            (several, []) => {
+                if let Some(field) = several.iter().find(|field| field.generated) {
+                    return Err(Error::new(
+                        field.column.ident.span(),
+                        "a key of several columns cannot be generated; use #[id] without `generated`",
+                    ));
+                }
+                several
+                    .iter()
+                    .map(|field| field.column.column.clone())
+                    .collect()
+            }
+            (_, [first, ..]) => {
+                return Err(Error::new(
+                    first.span(),
+                    "the key is given twice; keep either #[id] or `key`",
+                ));
+            }
+        };
+        Ok(Entity {
+            input,
+            table,
+            fields,
+            key,
+            generated,
+        })
+    }
+
+    fn expand(&self) -> Result<TokenStream> {
+        let constants = self.constants()?;
+        let name = &self.input.ident;
+        let (table, key, generated) = (self.table.name.value(), &self.key, self.generated);
+        let pushes = self.fields.iter().map(|field| {
+            let (ident, column) = (&field.column.ident, &field.column.column);
+            quote!(row.push(#column, ::shelfmark::__private::Value::encode(&self.#ident));)
+        });
+        let referred = self.fields.iter().filter_map(|field| {
+            let entity = field.belongs_to.as_ref()?;
+            Some(quote_spanned! {entity.span()=>
+                const _: &str = <#entity as ::shelfmark::__private::Entity>::TABLE;
+            })
+        });
+        let columns: Vec<&ColumnField> = self.fields.iter().map(|field| &field.column).collect();
+        fields::refuse_duplicates(&columns)?;
+        let from_row = fields::from_row(name, &columns);
+        Ok(quote! {
+            #from_row
+            #[automatically_derived]
+            impl ::shelfmark::__private::Entity for #name {
+                const TABLE: &'static str = #table;
+                const KEY: &'static [&'static str] = &[#(#key),*];
+                const GENERATED: bool = #generated;
+                fn encode_row<'a>(&'a self, row: &mut ::shelfmark::__private::RowValues<'a>) {
+                    #(#pushes)*
+                }
+            }
+            #[automatically_derived]
+            #[allow(dead_code, reason = "an entity has all its names, whoever uses them")]
+            impl #name {
+                #constants
+            }
+            #(#referred)*
+        })
+    }
+
+    /// `Show::TITLE`, `Show::PRIMARY_KEY`, `Show::UNIQUE_TITLE`, `Show::FOREIGN_KEY_AUTHOR_ID`.
+    fn constants(&self) -> Result<TokenStream> {
+        let mut names = Names::default();
+        let (name, vis, table) = (&self.input.ident, &self.input.vis, self.table.base_name());
+        let mut constants = TokenStream::new();
+        for field in &self.fields {
+            let ColumnField { ident, ty, column } = &field.column;
+            let constant = names.claim(naming::constant("", [ident]), ident)?;
+            let doc = format!("The column `{column}`.");
+            constants.extend(quote! {
+                #[doc = #doc]
+                #vis const #constant: ::shelfmark::__private::Column<#name, #ty> =
+                    ::shelfmark::__private::Column::new(#column);
+            });
+        }
+        let mut constraint = |constant: Ident, field: &Ident, columns: &[String], label: &str| {
+            let constant = names.claim(constant, field)?;
+            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+            let constraint = default_constraint_name(&table, &columns, label);
+            let doc = format!("The constraint `{constraint}`.");
+            constants.extend(quote! {
+                #[doc = #doc]
+                #vis const #constant: ::shelfmark::__private::Constraint =
+                    ::shelfmark::__private::Constraint::new(#constraint);
+            });
+            Ok::<_, Error>(())
+        };
+        let key = naming::constant("PRIMARY_KEY", []);
+        constraint(key, name, &self.key, "pkey")?;
+        for field in &self.fields {
+            let ColumnField { ident, column, .. } = &field.column;
+            let column = std::slice::from_ref(column);
+            if field.unique {
+                constraint(naming::constant("UNIQUE", [ident]), ident, column, "key")?;
+            }
+            if field.belongs_to.is_some() {
+                let constant = naming::constant("FOREIGN_KEY", [ident]);
+                constraint(constant, ident, column, "fkey")?;
+            }
+        }
+        for together in &self.table.unique {
+            let columns = columns(&self.fields, together)?;
+            if let Some(first) = together.first() {
+                constraint(naming::constant("UNIQUE", together), first, &columns, "key")?;
+            }
+        }
+        Ok(constants)
+    }
+}
+
+/// The columns of the fields called `names`.
+fn columns(fields: &[EntityField], names: &[Ident]) -> Result<Vec<String>> {
+    let mut errors = Errors::default();
+    let mut columns: Vec<String> = Vec::new();
+    for name in names {
+        let found = fields.iter().find(|field| field.column.ident == *name);
+        match found.map(|field| &field.column.column) {
+            Some(column) if columns.contains(column) => {
+                errors.push(Error::new(name.span(), format!("`{name}` stands twice")));
+            }
+            Some(column) => columns.push(column.clone()),
+            None => {
+                let all: Vec<String> = fields
+                    .iter()
+                    .map(|field| naming::plain(&field.column.ident))
+                    .collect();
+                let meant = nearest(&name.to_string(), all.iter().map(String::as_str))
+                    .map(|meant| format!("; did you mean `{meant}`?"))
+                    .unwrap_or_default();
+                errors.push(Error::new(
+                    name.span(),
+                    format!("there is no field `{name}`{meant}"),
+                ));
+            }
+        }
+    }
+    errors.finish(columns)
+}
+
+/// The constants so far, each with the field it is named after.
+#[derive(Default)]
+struct Names(BTreeMap<String, String>);
+
+impl Names {
+    fn claim(&mut self, constant: Ident, field: &Ident) -> Result<Ident> {
+        match self.0.insert(constant.to_string(), field.to_string()) {
+            None => Ok(constant),
+            Some(other) => Err(Error::new(
+                field.span(),
+                format!(
+                    "`{other}` and `{field}` would both be the constant `{constant}`; rename a \
+                     field and keep its column with #[column(\"…\")]"
+                ),
+            )),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What a method becomes: the statement it registers, and the call it makes.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Type;
+
+use super::method::Method;
+use crate::statement::StatementSource;
+
+/// A method, understood.
+pub(crate) struct Plan {
+    /// What is added to the method's documentation.
+    pub(crate) doc: String,
+    pub(crate) statement: StatementSource,
+    /// Items that hold for the whole method: checks while compiling, files to watch.
+    pub(crate) items: TokenStream,
+    /// The answer: what is awaited, or the stream.
+    pub(crate) body: TokenStream,
+}
+
+/// A statement ready to be called with `args`.
+pub(crate) struct Call<'m> {
+    method: &'m Method,
+    args: TokenStream,
+}
+
+impl<'m> Call<'m> {
+    /// With the method's arguments as values.
+    pub(crate) fn new(method: &'m Method) -> Self {
+        Call {
+            method,
+            args: method.args(),
+        }
+    }
+
+    /// With other values.
+    pub(crate) fn with(method: &'m Method, args: TokenStream) -> Self {
+        Call { method, args }
+    }
+
+    fn awaited(&self, function: TokenStream) -> TokenStream {
+        let args = &self.args;
+        quote! {
+            ::shelfmark::__private::call::#function(
+                ::shelfmark::__private::Executor::handle(self),
+                &STATEMENT,
+                #args,
+            )
+            .await
+        }
+    }
+
+    pub(crate) fn one(&self, row: &Type) -> TokenStream {
+        self.awaited(quote!(fetch_one::<#row>))
+    }
+
+    pub(crate) fn optional(&self, row: &Type) -> TokenStream {
+        self.awaited(quote!(fetch_optional::<#row>))
+    }
+
+    pub(crate) fn many(&self, row: &Type) -> TokenStream {
+        self.awaited(quote!(fetch_all::<#row>))
+    }
+
+    pub(crate) fn stream(&self, row: &Type) -> TokenStream {
+        let args = &self.args;
+        quote! {
+            ::shelfmark::__private::call::stream::<#row>(
+                ::shelfmark::__private::Executor::handle(self),
+                &STATEMENT,
+                #args,
+            )
+        }
+    }
+
+    /// The number of rows touched.
+    pub(crate) fn count(&self) -> TokenStream {
+        self.awaited(quote!(execute))
+    }
+
+    /// All of `rows`, all or nothing; the number of rows touched.
+    pub(crate) fn rows(method: &Method, row: &Type, rows: TokenStream) -> TokenStream {
+        Call::with(method, rows).awaited(quote!(execute_rows::<#row>))
+    }
+
+    /// Whether any row was touched.
+    pub(crate) fn touched(&self) -> TokenStream {
+        let count = self.count();
+        quote!(#count.map(|rows| rows > 0))
+    }
+
+    /// `()`, or NotFound when no row was touched.
+    pub(crate) fn found(&self) -> TokenStream {
+        let (count, path) = (self.count(), &self.method.path);
+        quote! {
+            match #count {
+                ::core::result::Result::Ok(0) => ::core::result::Result::Err(
+                    ::shelfmark::__private::Error::not_found(#path),
+                ),
+                other => other.map(|_| ()),
+            }
+        }
+    }
+}
+
+/// `()` for a call that gives a number.
+pub(crate) fn nothing(count: TokenStream) -> TokenStream {
+    quote!(#count.map(|_| ()))
+}
+
+/// The columns that `row` reads.
+pub(crate) fn columns_of(row: &Type) -> TokenStream {
+    quote!(<#row as ::shelfmark::__private::FromRow>::COLUMNS)
+}
+
+/// `Some(columns)` or `None`.
+pub(crate) fn some_columns(row: Option<&Type>) -> TokenStream {
+    match row {
+        Some(row) => {
+            let columns = columns_of(row);
+            quote!(::core::option::Option::Some(#columns))
+        }
+        None => quote!(::core::option::Option::None),
+    }
+}

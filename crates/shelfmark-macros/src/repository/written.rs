@@ -1,0 +1,208 @@
+//! `#[query]` and `#[exec]`: methods whose SQL the user wrote.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use shelfmark_core::sql::Class;
+use syn::spanned::Spanned as _;
+use syn::{Error, Result, Type};
+
+use super::method::Method;
+use super::parse::Written;
+use super::plan::{Call, Plan, columns_of, nothing, some_columns};
+use crate::arity::{self, Arity, Output};
+use crate::fields::Errors;
+use crate::query_text::{InList, Owner, Star, Variant};
+use crate::statement::StatementSource;
+
+pub(crate) fn query(method: &Method, written: Written) -> Result<Plan> {
+    let mut errors = Errors::default();
+    for variant in &written.sql.variants {
+        errors.take(gives_rows(variant));
+    }
+    errors.take(names(method, &written));
+    let call = Call::new(method);
+    let answer = match &method.output {
+        Output::Stream { value, .. } => Ok((value.clone(), call.stream(value))),
+        Output::Future { value, .. } => answer(method, &call, value),
+    };
+    let Some((row, body)) = errors.take(answer) else {
+        return Err(refusal(errors, method));
+    };
+    errors.finish(())?;
+    let star = written
+        .sql
+        .variants
+        .iter()
+        .find_map(Variant::columns_slot)
+        .map(|_| named_columns(&row));
+    Ok(plan(method, written, Some(&row), body, star))
+}
+
+pub(crate) fn exec(method: &Method, written: Written) -> Result<Plan> {
+    let mut errors = Errors::default();
+    for variant in &written.sql.variants {
+        errors.take(gives_no_rows(variant));
+    }
+    errors.take(names(method, &written));
+    let call = Call::new(method);
+    let wanted = "#[exec] answers how many rows were touched: `u64`, `bool` (any) or `()`";
+    let body = match &method.output {
+        Output::Stream { .. } => {
+            Err(method.answer_error(format!("{wanted}; rows come from #[query]")))
+        }
+        Output::Future { value, .. } => match Arity::of(value)? {
+            Arity::Nothing => Ok(nothing(call.count())),
+            Arity::Count => Ok(call.count()),
+            Arity::Bool => Ok(call.touched()),
+            Arity::Optional(_) | Arity::Many(_) | Arity::One(_) => {
+                Err(method.answer_error(format!("{wanted}; rows come from #[query]")))
+            }
+        },
+    };
+    let Some(body) = errors.take(body) else {
+        return Err(refusal(errors, method));
+    };
+    errors.finish(())?;
+    Ok(plan(method, written, None, body, None))
+}
+
+fn refusal(errors: Errors, method: &Method) -> Error {
+    errors
+        .finish(())
+        .err()
+        .unwrap_or_else(|| method.answer_error("unknown return type"))
+}
+
+fn names(method: &Method, written: &Written) -> Result<()> {
+    let given: Vec<_> = method
+        .arguments
+        .iter()
+        .map(|argument| (argument.name.as_str(), argument.ident.span()))
+        .collect();
+    let name = method.ident.to_string();
+    written.sql.check_names(&given, &Owner::Method(&name))
+}
+
+/// The type of a row and the call, by the arity.
+fn answer(method: &Method, call: &Call<'_>, value: &Type) -> Result<(Type, TokenStream)> {
+    match Arity::of(value)? {
+        Arity::Nothing => Err(method.answer_error(
+            "#[query] reads rows; for a statement whose answer does not matter use #[exec]",
+        )),
+        Arity::Count => Err(method.answer_error(
+            "`u64` is the number of rows touched, which #[exec] gives; a column is `i64`",
+        )),
+        Arity::Optional(row) => {
+            let body = call.optional(&row);
+            Ok((row, body))
+        }
+        Arity::Many(row) => {
+            let body = call.many(&row);
+            Ok((row, body))
+        }
+        Arity::Bool => Ok((value.clone(), call.one(value))),
+        Arity::One(row) => {
+            let body = call.one(&row);
+            Ok((row, body))
+        }
+    }
+}
+
+/// Refuses `#[query]` on a statement without rows.
+fn gives_rows(variant: &Variant) -> Result<()> {
+    let text = &variant.text;
+    let verb = variant.verb.to_ascii_uppercase();
+    match variant.verb.as_str() {
+        "insert" | "update" | "delete" | "merge" | "replace" if variant.returning.is_none() => {
+            Err(text.error(
+                0,
+                format!("{verb} without RETURNING gives no rows; use #[exec], or add RETURNING"),
+            ))
+        }
+        _ if variant.class == Class::Definition && variant.verb != "select" => {
+            Err(text.error(0, format!("{verb} gives no rows; use #[exec]")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses `#[exec]` on a statement whose point is its rows.
+fn gives_no_rows(variant: &Variant) -> Result<()> {
+    let text = &variant.text;
+    if let Some(at) = variant.returning {
+        return Err(text.error(
+            at,
+            "RETURNING gives rows, which #[exec] drops; use #[query]",
+        ));
+    }
+    if let Some(at) = variant.columns_slot() {
+        return Err(text.error(
+            at,
+            "`{*}` is the columns of the return type, and #[exec] reads none; use #[query]",
+        ));
+    }
+    // A function with an effect is called by SELECT, too, but then it does not only read.
+    if variant.class == Class::Read {
+        let verb = variant.verb.to_ascii_uppercase();
+        return Err(text.error(
+            0,
+            format!("{verb} gives rows, which #[exec] drops; use #[query]"),
+        ));
+    }
+    Ok(())
+}
+
+/// A check that `{*}` has columns to become.
+fn named_columns(row: &Type) -> TokenStream {
+    let columns = columns_of(row);
+    quote_spanned! {row.span()=>
+        const _: () = ::core::assert!(
+            match #columns.first() {
+                ::core::option::Option::Some(first) => !first.name.is_empty(),
+                ::core::option::Option::None => false,
+            },
+            // Not the format itself, in which the braces would mean something.
+            "{}",
+            "`{*}` needs a return type with named columns: an entity or a #[derive(FromRow)] struct",
+        );
+    }
+}
+
+fn plan(
+    method: &Method,
+    written: Written,
+    row: Option<&Type>,
+    body: TokenStream,
+    check: Option<TokenStream>,
+) -> Plan {
+    let positions: Vec<&str> = method
+        .arguments
+        .iter()
+        .map(|argument| argument.name.as_str())
+        .collect();
+    let lists = |index: usize| {
+        let listed = method
+            .arguments
+            .get(index)
+            .is_some_and(|argument| arity::is_list(&argument.ty));
+        if listed { InList::List } else { InList::Value }
+    };
+    let columns = row.map_or_else(|| quote!(&[]), columns_of);
+    let render = written
+        .sql
+        .render(&positions, &lists, Star::Columns, &columns);
+    let tracked = written.sql.tracked();
+    let items = method.items();
+    Plan {
+        doc: written.sql.doc(),
+        statement: StatementSource {
+            render: quote!(|dialect| #render),
+            params: method.params(),
+            columns: some_columns(row),
+            access: written.sql.access(),
+            not_null: written.not_null,
+        },
+        items: quote!(#tracked #check #items),
+        body,
+    }
+}
