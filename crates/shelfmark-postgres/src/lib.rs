@@ -1,1 +1,47 @@
 //! The server engine of Shelfmark, on tokio-postgres.
+//!
+//! [`PostgresEngine`] keeps a pool of connections and lends each to one call, transaction or stream at a time.
+//!
+//! # What is promised
+//! A connection goes back to the pool only when the server has said that it is idle. Whatever else happens to a call
+//! (it fails, is dropped, times out, panics), a task that the engine owns stops the statement on the server, rolls back,
+//! and returns the connection when the server has confirmed it within a second; otherwise the connection is closed.
+//!
+//! A statement that never left the process goes to another connection when its own turns out to be dead; so does,
+//! once, a read whose answer was lost. A write whose answer was lost is never sent again. A COMMIT whose answer was
+//! lost is looked up on the server.
+//!
+//! # How to read it
+//! `engine` is the public face, `run` one statement, `session` a transaction. `lease` is the heart: what a connection
+//! has to be freed of, and how. `pool` lends, `keeper` prunes, `connect` opens, `cancel` stops. `statement` prepares,
+//! `bind` and `row` convert values, `error` says what went wrong.
+//!
+//! No type of tokio-postgres is part of the public API.
+
+mod bind;
+mod cancel;
+mod clock;
+mod columns;
+mod commit;
+mod connect;
+mod connection;
+mod describe;
+mod engine;
+mod error;
+mod keeper;
+mod kept;
+mod lease;
+mod ledger;
+mod maintenance;
+mod numeric;
+mod pool;
+mod row;
+mod run;
+mod session;
+mod statement;
+mod stream;
+mod tasks;
+mod types;
+mod wire;
+
+pub use engine::PostgresEngine;

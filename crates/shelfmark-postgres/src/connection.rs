@@ -1,0 +1,184 @@
+//! One connection to the server: the driver's client, its statements, and the task that moves its bytes.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{self, Either};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tokio_postgres::{AsyncMessage, Client};
+
+use crate::statement::Statements;
+use crate::wire::{Address, Written};
+
+/// How long a connection may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// An open connection. Dropping it ends the server's session.
+pub(crate) struct Connection {
+    /// Stands before `statements`: without a client the statements end silently, with it they would each send a
+    /// message on a connection that is about to close.
+    client: Client,
+    /// The prepared statements; locked for a look-up only, never while waiting.
+    pub(crate) statements: Mutex<Statements>,
+    /// Whether the driver may have prepared statements of its own, to look up types; `DISCARD ALL` would take them
+    /// away from it unnoticed.
+    looked_up_types: AtomicBool,
+    written: Written,
+    address: Address,
+    /// The code with which the server ended the session, once it has.
+    farewell: Arc<OnceLock<String>>,
+    /// The task that moves the bytes, for ending it at once.
+    driver: AbortHandle,
+    /// Dropped with the connection, which tells the driver that only a second is left.
+    _closing: oneshot::Sender<()>,
+    /// When the connection is replaced whatever its state.
+    expires: Instant,
+    /// Since when it is unused; written when it comes back to the pool.
+    idle_since: Mutex<Instant>,
+}
+
+/// What a connection is made of, besides the driver's task.
+pub(crate) struct Parts {
+    pub(crate) client: Client,
+    pub(crate) written: Written,
+    pub(crate) address: Address,
+    pub(crate) expires: Instant,
+    pub(crate) farewell: Arc<OnceLock<String>>,
+    pub(crate) driver: AbortHandle,
+    pub(crate) closing: oneshot::Sender<()>,
+}
+
+impl Connection {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Connection {
+            client: parts.client,
+            statements: Mutex::default(),
+            looked_up_types: AtomicBool::new(false),
+            written: parts.written,
+            address: parts.address,
+            farewell: parts.farewell,
+            driver: parts.driver,
+            _closing: parts.closing,
+            expires: parts.expires,
+            idle_since: Mutex::new(Instant::now()),
+        }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn statements(&self) -> std::sync::MutexGuard<'_, Statements> {
+        // Nothing that could panic half-way runs under the lock.
+        self.statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the server is; a cancel request has to go to the same.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The bytes sent so far.
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.written.bytes()
+    }
+
+    /// The code with which the server ended the session.
+    pub(crate) fn farewell(&self) -> Option<&str> {
+        self.farewell.get().map(String::as_str)
+    }
+
+    /// Whether the driver has noticed that the connection is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Whether it has reached the age at which it is replaced.
+    pub(crate) fn is_expired(&self) -> bool {
+        Instant::now() >= self.expires
+    }
+
+    /// How long it has not been used.
+    pub(crate) fn idle_for(&self) -> Duration {
+        self.lock_idle().elapsed()
+    }
+
+    /// Begins a time without use.
+    pub(crate) fn rest(&self) {
+        *self.lock_idle() = Instant::now();
+    }
+
+    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Instant> {
+        self.idle_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the socket without waiting for anything.
+    pub(crate) fn kill(&self) {
+        self.driver.abort();
+    }
+
+    pub(crate) fn note_type_lookup(&self) {
+        self.looked_up_types.store(true, Ordering::Release);
+    }
+
+    /// Takes the session back to how it was when it began. Fails where that cannot be done well; the connection is
+    /// closed then.
+    pub(crate) async fn reset(&self) -> Result<(), ResetError> {
+        if self.looked_up_types.load(Ordering::Acquire) {
+            return Err(ResetError);
+        }
+        self.client
+            .batch_execute("DISCARD ALL")
+            .await
+            .map_err(|_| ResetError)?;
+        self.statements().clear();
+        Ok(())
+    }
+}
+
+/// The session cannot be taken back.
+#[derive(Debug)]
+pub(crate) struct ResetError;
+
+/// Moves the connection's bytes until it ends, or, once its owner has dropped it, for a second more.
+pub(crate) async fn drive<S, T>(
+    mut connection: tokio_postgres::Connection<S, T>,
+    closing: oneshot::Receiver<()>,
+    farewell: Arc<OnceLock<String>>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let driving = async {
+        while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+            match message {
+                Ok(AsyncMessage::Notice(notice)) => tracing::debug!(
+                    severity = notice.severity(),
+                    code = notice.code().code(),
+                    "{}",
+                    notice.message()
+                ),
+                Ok(_) => {}
+                Err(error) => {
+                    if let Some(code) = error.code() {
+                        // The first reason is the reason.
+                        let _ = farewell.set(code.code().to_owned());
+                    }
+                    return;
+                }
+            }
+        }
+    };
+    if let Either::Right((_, driving)) = future::select(pin!(driving), closing).await {
+        let _ = tokio::time::timeout(GOODBYE, driving).await;
+    }
+}

@@ -1,0 +1,103 @@
+//! What the server knows of a statement, without running it.
+
+use std::collections::HashMap;
+
+use shelfmark_core::sql::{Class, classify};
+use shelfmark_core::{DbColumn, DbType, Description, Error, ErrorKind, Result};
+use tokio_postgres::types::Type as PgType;
+use tokio_postgres::{Column, Row};
+
+use crate::connection::Connection;
+use crate::error::Failure;
+use crate::types;
+
+/// Names and nullability of columns by their places. `relkind`: only of tables (`r`, partitioned `p`) is the
+/// NOT NULL of a column a promise; a view's columns have none.
+const ORIGINS: &str = "SELECT a.attrelid::int8, a.attnum::int4, c.relname::text, a.attname::text, \
+     CASE WHEN c.relkind IN ('r', 'p') THEN NOT a.attnotnull END \
+     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+     WHERE a.attrelid = ANY($1::oid[])";
+
+/// Prepares `sql` and reads what the server says of it.
+pub(crate) async fn describe(connection: &Connection, sql: &str) -> Result<Description, Failure> {
+    if classify(sql) == Class::TransactionControl {
+        return Err(Failure::unsent(
+            Error::new(ErrorKind::Unsupported).with_detail(
+                "a transaction cannot be begun, ended or marked by a statement; use db.transaction",
+            ),
+        ));
+    }
+    let failed = |error| Failure::from_driver(error, true, connection);
+    // Types may be looked up, also by what fails.
+    connection.note_type_lookup();
+    let statement = connection.client().prepare(sql).await.map_err(failed)?;
+    let origins = origins(connection, statement.columns()).await?;
+    Ok(Description {
+        params: statement
+            .params()
+            .iter()
+            .map(|ty| DbType {
+                name: types::name(ty),
+                fits: Some(types::param_fits(ty)),
+            })
+            .collect(),
+        columns: statement
+            .columns()
+            .iter()
+            .map(|column| {
+                let origin = place(column).and_then(|place| origins.get(&place));
+                DbColumn {
+                    name: column.name().to_owned(),
+                    ty: DbType {
+                        name: types::name(column.type_()),
+                        fits: Some(types::column_fits(column.type_())),
+                    },
+                    origin: origin.map(|origin| (origin.table.clone(), origin.column.clone())),
+                    nullable: origin.and_then(|origin| origin.nullable),
+                }
+            })
+            .collect(),
+    })
+}
+
+/// A column of a table.
+struct Origin {
+    table: String,
+    column: String,
+    nullable: Option<bool>,
+}
+
+/// The table and the number in it that a result's column comes from.
+fn place(column: &Column) -> Option<(i64, i32)> {
+    Some((column.table_oid()?.into(), column.column_id()?.into()))
+}
+
+async fn origins(
+    connection: &Connection,
+    columns: &[Column],
+) -> Result<HashMap<(i64, i32), Origin>, Failure> {
+    let mut tables: Vec<u32> = columns.iter().filter_map(Column::table_oid).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    if tables.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = connection
+        .client()
+        .query_typed(ORIGINS, &[(&tables, PgType::OID_ARRAY)])
+        .await
+        .map_err(|error| Failure::from_driver(error, true, connection))?;
+    Ok(rows.iter().filter_map(origin).collect())
+}
+
+fn origin(row: &Row) -> Option<((i64, i32), Origin)> {
+    let text = |index| row.try_get::<_, String>(index).ok();
+    Some((
+        (row.try_get(0).ok()?, row.try_get(1).ok()?),
+        Origin {
+            table: text(2)?,
+            column: text(3)?,
+            nullable: row.try_get(4).ok()?,
+        },
+    ))
+}

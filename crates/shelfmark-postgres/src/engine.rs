@@ -1,0 +1,202 @@
+//! The engine: one database on a server, behind a pool of connections.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shelfmark_core::config::{PoolSettings, PostgresTarget};
+use shelfmark_core::pool::PoolStatus;
+use shelfmark_core::{
+    Access, BeginOptions, BoxFuture, BoxStream, Call, Channel, Description, Dialect, Engine, Error,
+    ErrorKind, Maintenance, Result, RowSink, Session, Type, ValueRef,
+};
+use tokio::time::timeout;
+
+use crate::clock;
+use crate::columns::transposed;
+use crate::connect::Connector;
+use crate::describe::describe;
+use crate::error::{self, Link};
+use crate::keeper::fill_up;
+use crate::maintenance::PgMaintenance;
+use crate::pool::Pool;
+use crate::run::{Rules, pooled};
+use crate::session::PgSession;
+use crate::stream::{self, Source};
+use crate::tasks::Tasks;
+
+/// A PostgreSQL database.
+///
+/// Each call outside a transaction takes a connection of the pool and is its own transaction. Dropping the engine
+/// closes its connections; [`close`](Engine::close) does so after what runs has ended.
+pub struct PostgresEngine {
+    pool: Arc<Pool>,
+    /// The deadline of a statement.
+    limit: Duration,
+}
+
+impl PostgresEngine {
+    /// Opens the database of `target`: connects once, to prove the settings, and opens the pool's `min` connections.
+    ///
+    /// A server that is just starting is waited for until the pool's acquire timeout has passed. A statement that
+    /// takes longer than `statement_timeout` is stopped.
+    ///
+    /// # Errors
+    /// `Connection` when no server answers; `InvalidConfig` when it refuses the user, the password or the database, or
+    /// when a setting cannot be kept. Each names host, port and database, never the password.
+    ///
+    /// # Cancel safety
+    /// Dropped, it closes what it has opened.
+    pub async fn open(
+        target: &PostgresTarget,
+        settings: &PoolSettings,
+        statement_timeout: Duration,
+    ) -> Result<Self> {
+        let tasks = Tasks::new();
+        let connector = Connector::new(target, settings, statement_timeout, tasks.clone())?;
+        let pool = Pool::new(connector, settings, tasks)?;
+        drop(pool.acquire("open").await?);
+        fill_up(&pool).await?;
+        Ok(PostgresEngine {
+            pool,
+            limit: statement_timeout,
+        })
+    }
+
+    async fn run(
+        &self,
+        call: Call<'_>,
+        sink: Option<&mut dyn RowSink>,
+        rules: Rules,
+    ) -> Result<u64> {
+        pooled(&self.pool, &call, sink, self.limit, rules).await
+    }
+}
+
+impl fmt::Debug for PostgresEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresEngine")
+            .field("place", &self.pool.connector.place())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Channel for PostgresEngine {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        call: Call<'a>,
+        mut sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        Box::pin(async move {
+            self.run(call, Some(&mut *sink), Rules::POOLED).await?;
+            Ok(sink)
+        })
+    }
+
+    fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.run(call, None, Rules::POOLED))
+    }
+
+    fn execute_many<'a>(
+        &'a self,
+        call: Call<'a>,
+        columns: &'a [Type],
+        rows: Vec<Vec<ValueRef<'a>>>,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            if rows.is_empty() {
+                return Ok(0);
+            }
+            let call = transposed(call, columns, rows)?;
+            self.run(call, None, Rules::POOLED.by_row()).await
+        })
+    }
+
+    fn stream<'a>(
+        &'a self,
+        call: Call<'a>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
+        stream::stream(Source::Pool(&self.pool), call, sink, self.limit)
+    }
+}
+
+impl Engine for PostgresEngine {
+    fn begin(&self, options: BeginOptions) -> BoxFuture<'_, Result<Arc<dyn Session>>> {
+        Box::pin(async move {
+            let session = PgSession::begin(&self.pool, options, self.limit).await?;
+            Ok(Arc::new(session) as Arc<dyn Session>)
+        })
+    }
+
+    fn maintenance(&self) -> BoxFuture<'_, Result<Arc<dyn Maintenance>>> {
+        Box::pin(async move {
+            let maintenance = PgMaintenance::open(&self.pool).await?;
+            Ok(Arc::new(maintenance) as Arc<dyn Maintenance>)
+        })
+    }
+
+    fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Description>> {
+        Box::pin(async move {
+            let mut left = self.pool.status().max;
+            loop {
+                let lease = self.pool.acquire("describe").await?;
+                let running = lease.run();
+                let Ok(described) =
+                    timeout(self.limit.min(clock::FOREVER), describe(lease.connection(), sql)).await
+                else {
+                    return Err(error::deadline(self.limit, true));
+                };
+                let failure = match described {
+                    Ok(description) => {
+                        running.ended();
+                        return Ok(description);
+                    }
+                    Err(failure) => failure,
+                };
+                match failure.link {
+                    Link::Usable => running.ended(),
+                    Link::Lost => lease.note_lost(),
+                }
+                if failure.link == Link::Usable || left == 0 {
+                    return Err(failure.error);
+                }
+                left -= 1;
+            }
+        })
+    }
+
+    fn ping(&self) -> BoxFuture<'_, Result<()>> {
+        let call = Call {
+            sql: Arc::from("SELECT 1"),
+            params: Vec::new(),
+            names: &[],
+            method: "ping",
+            access: Access::Read,
+        };
+        Box::pin(async move { self.run(call, None, Rules::POOLED).await.map(|_| ()) })
+    }
+
+    fn status(&self) -> PoolStatus {
+        self.pool.status()
+    }
+
+    fn close(&self, deadline: Duration) -> BoxFuture<'_, Result<()>> {
+        let end = clock::after(deadline);
+        Box::pin(async move {
+            self.pool.close(end).await;
+            let left = self.pool.holders.held();
+            if left == 0 {
+                return Ok(());
+            }
+            Err(Error::new(ErrorKind::Timeout).with_detail(format!(
+                "{left} calls still ran {}ms after the database was to be closed, and were cut off",
+                deadline.as_millis()
+            )))
+        })
+    }
+}

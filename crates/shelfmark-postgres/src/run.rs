@@ -1,0 +1,366 @@
+//! One statement on one connection: prepared, bound, sent, and its rows handed to the sink as they arrive.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use shelfmark_core::{Access, Call, Error, Flow, Result, RowSink};
+use tokio::time::timeout_at;
+use tokio_postgres::RowStream;
+
+use crate::bind::{self, Bound, Refusal};
+use crate::clock;
+use crate::connection::Connection;
+use crate::error::{self, Failure, Fate, Link};
+use crate::lease::{CHANGED, Lease};
+use crate::ledger::Ledger;
+use crate::pool::Pool;
+use crate::row::PgRow;
+use crate::statement::{Control, Prepared, prepared};
+
+/// Rows that nobody wants are read to their end up to this many; beyond, stopping the server is cheaper.
+const DRAINED_ROWS: usize = 10_000;
+
+/// Where a statement runs, as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Whether it may begin and end transactions.
+    pub(crate) control: Control,
+    /// Whether a failure of it ends a transaction, so that nothing can be tried again on the quiet.
+    pub(crate) in_transaction: bool,
+    /// Whether its values are columns, of which each element is a row.
+    pub(crate) by_row: bool,
+}
+
+impl Rules {
+    /// Outside a transaction, on a connection of the pool.
+    pub(crate) const POOLED: Rules = Rules {
+        control: Control::Refused,
+        in_transaction: false,
+        by_row: false,
+    };
+    /// Inside a transaction.
+    pub(crate) const SESSION: Rules = Rules {
+        control: Control::Refused,
+        in_transaction: true,
+        by_row: false,
+    };
+    /// On a connection of its own, whose owner may have begun a transaction.
+    pub(crate) const OWN: Rules = Rules {
+        control: Control::Allowed,
+        in_transaction: true,
+        by_row: false,
+    };
+
+    /// The values are columns, of which each element is a row.
+    pub(crate) const fn by_row(self) -> Rules {
+        Rules {
+            by_row: true,
+            ..self
+        }
+    }
+}
+
+/// Runs a statement on a connection of the pool, within `limit`, and gives the rows touched. A statement that never
+/// left goes to another connection; so does, once, a read whose answer was lost.
+pub(crate) async fn pooled(
+    pool: &Arc<Pool>,
+    call: &Call<'_>,
+    mut sink: Option<&mut dyn RowSink>,
+    limit: Duration,
+    rules: Rules,
+) -> Result<u64> {
+    let reads = call.access == Access::Read;
+    let mut lease = pool.acquire(call.method).await?;
+    let deadline = clock::after(limit);
+    let mut unsent_left = pool.status().max;
+    let mut lost_left = usize::from(reads);
+    loop {
+        let answer = match &mut sink {
+            Some(sink) => timeout_at(deadline, run(&lease, call, Some(&mut **sink), rules, None)).await,
+            None => timeout_at(deadline, run(&lease, call, None, rules, None)).await,
+        };
+        let failure = match answer {
+            Err(_) => return Err(error::deadline(limit, reads)),
+            Ok(Ok(touched)) => return Ok(touched),
+            Ok(Err(failure)) => failure,
+        };
+        let left = match (failure.link, failure.fate) {
+            (Link::Lost, Fate::NotRun) => &mut unsent_left,
+            (Link::Lost, Fate::Other) => &mut lost_left,
+            _ => return Err(failure.error),
+        };
+        if *left == 0 {
+            return Err(failure.error);
+        }
+        *left -= 1;
+        // The lost connection's place is free before another one is asked for.
+        drop(lease);
+        lease = match timeout_at(deadline, pool.acquire(call.method)).await {
+            Ok(acquired) => acquired?,
+            Err(_) => return Err(failure.error),
+        };
+    }
+}
+
+/// Runs a statement once and gives the rows touched. In a transaction that has a `ledger`, what was written is noted
+/// there.
+///
+/// # Cancel safety
+/// Dropped before its end, it leaves the lease marked as running.
+pub(crate) async fn run(
+    lease: &Lease,
+    call: &Call<'_>,
+    mut sink: Option<&mut dyn RowSink>,
+    rules: Rules,
+    ledger: Option<&Ledger>,
+) -> Result<u64, Failure> {
+    let running = lease.run();
+    let mut may_repeat = !rules.in_transaction;
+    loop {
+        let sink = match &mut sink {
+            Some(sink) => Some(&mut **sink),
+            None => None,
+        };
+        let failure = match begin(lease, call, rules).await {
+            Ok(begun) => match read_noting(begun, lease, call, sink, rules, ledger).await {
+                Ok(End::Complete(touched)) => {
+                    running.ended();
+                    return Ok(touched);
+                }
+                // Still marked as running.
+                Ok(End::Abandoned) => return Ok(0),
+                Ok(End::Refused { error, drained }) => {
+                    if drained {
+                        running.ended();
+                    }
+                    return Err(Failure {
+                        error,
+                        link: Link::Usable,
+                        fate: Fate::Answered,
+                    });
+                }
+                Err(failure) => failure,
+            },
+            Err(Begin::Failed(failure)) => failure,
+            Err(Begin::Stale(failure)) => {
+                lease.connection().statements().forget(&call.sql);
+                lease.connection().client().clear_type_cache();
+                if may_repeat {
+                    may_repeat = false;
+                    continue;
+                }
+                Failure {
+                    error: failure.error.with_retryable(),
+                    ..failure
+                }
+            }
+        };
+        match failure.link {
+            Link::Usable => running.ended(),
+            Link::Lost => lease.note_lost(),
+        }
+        return Err(failure);
+    }
+}
+
+/// A statement that the server has begun to answer.
+pub(crate) struct Begun {
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) rows: RowStream,
+}
+
+/// Why a statement did not begin.
+pub(crate) enum Begin {
+    Failed(Failure),
+    /// The server refused the prepared statement, because the schema has changed since.
+    Stale(Failure),
+}
+
+/// Prepares a statement, binds its values and sends it.
+pub(crate) async fn begin(lease: &Lease, call: &Call<'_>, rules: Rules) -> Result<Begun, Begin> {
+    let connection = lease.connection();
+    let prepared = prepared(connection, &call.sql, &call.params, rules.control)
+        .await
+        .map_err(Begin::Failed)?;
+    bind::check(call, prepared.statement.params().len())
+        .map_err(|error| Begin::Failed(Failure::unsent(error)))?;
+    if prepared.leaves_state || call.access == Access::Session {
+        lease.note(CHANGED);
+    }
+    let written = connection.bytes_written();
+    let values = call
+        .params
+        .iter()
+        .enumerate()
+        .map(|(index, value)| Bound { value, index });
+    match connection
+        .client()
+        .query_raw(&prepared.statement, values)
+        .await
+    {
+        Ok(rows) => Ok(Begun { prepared, rows }),
+        Err(error) => {
+            if let Some(refusal) = refusal(&error) {
+                return Err(Begin::Failed(Failure::unsent(
+                    refusal.into_error(call, rules.by_row),
+                )));
+            }
+            let stale = error::is_stale(&error);
+            let sent = connection.bytes_written() != written;
+            let failure = Failure::from_driver(error, sent, connection);
+            Err(if stale {
+                Begin::Stale(failure)
+            } else {
+                Begin::Failed(failure)
+            })
+        }
+    }
+}
+
+fn refusal(error: &tokio_postgres::Error) -> Option<&Refusal> {
+    std::error::Error::source(error).and_then(|cause| cause.downcast_ref())
+}
+
+/// How the answer to a statement ended.
+enum End {
+    /// It was read to its end.
+    Complete(u64),
+    /// The sink has had enough, and much is still to come.
+    Abandoned,
+    /// The sink refused a row.
+    Refused { error: Error, drained: bool },
+}
+
+/// Hands the rows to the sink; after the first write of a transaction, its number is asked for behind the statement,
+/// without a wait of its own.
+async fn read_noting(
+    begun: Begun,
+    lease: &Lease,
+    call: &Call<'_>,
+    sink: Option<&mut dyn RowSink>,
+    rules: Rules,
+    ledger: Option<&Ledger>,
+) -> Result<End, Failure> {
+    let connection = lease.connection();
+    let asks = ledger.filter(|ledger| call.access != Access::Read && !ledger.is_known());
+    let mut question = pin!(asks.map(|ledger| ledger.ask(connection)));
+    if let Some(question) = question.as_mut().as_pin_mut() {
+        // The first poll sends it.
+        let _ = futures_util::poll!(question);
+    }
+    let end = read(begun, connection, call, sink, rules).await?;
+    if let Some(question) = question.as_pin_mut() {
+        question.await;
+    }
+    Ok(end)
+}
+
+/// Hands the rows to the sink.
+async fn read(
+    begun: Begun,
+    connection: &Connection,
+    call: &Call<'_>,
+    sink: Option<&mut dyn RowSink>,
+    rules: Rules,
+) -> Result<End, Failure> {
+    let mut rows = pin!(begun.rows);
+    let mut receiver = Receiver {
+        prepared: &begun.prepared,
+        sink,
+        started: false,
+        wants: true,
+        refused: None,
+    };
+    let mut unwanted = 0;
+    let driver = |error, started| {
+        let mut failure = Failure::from_driver(error, true, connection);
+        if started {
+            failure.fate = Fate::Answered;
+        }
+        failure
+    };
+    loop {
+        let next = rows.try_next().await;
+        let row = match next {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            Err(error) => return Err(driver(error, receiver.started)),
+        };
+        if receiver.wants {
+            receiver.receive(&row);
+            continue;
+        }
+        unwanted += 1;
+        // What writes is run to its end, whoever wants its rows; and stopping a statement ends its transaction.
+        if unwanted > DRAINED_ROWS && call.access == Access::Read && !rules.in_transaction {
+            return Ok(match receiver.refused {
+                Some(error) => End::Refused {
+                    error,
+                    drained: false,
+                },
+                None => End::Abandoned,
+            });
+        }
+    }
+    receiver.start();
+    Ok(match receiver.refused {
+        Some(error) => End::Refused {
+            error,
+            drained: true,
+        },
+        None => End::Complete(rows.rows_affected().unwrap_or_default()),
+    })
+}
+
+/// A sink, told of the columns before the first row.
+struct Receiver<'r> {
+    prepared: &'r Prepared,
+    /// `None` where only the number of rows is wanted.
+    sink: Option<&'r mut dyn RowSink>,
+    started: bool,
+    wants: bool,
+    refused: Option<Error>,
+}
+
+impl Receiver<'_> {
+    fn start(&mut self) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        if let Some(sink) = &mut self.sink
+            && let Err(error) = sink.start(&column_names(self.prepared))
+        {
+            self.refused = Some(error);
+            self.wants = false;
+        }
+    }
+
+    fn receive(&mut self, row: &tokio_postgres::Row) {
+        self.start();
+        let Some(sink) = &mut self.sink else { return };
+        if !self.wants {
+            return;
+        }
+        match sink.row(&PgRow(row)) {
+            Ok(Flow::More) => {}
+            Ok(Flow::Enough) => self.wants = false,
+            Err(error) => {
+                self.refused = Some(error);
+                self.wants = false;
+            }
+        }
+    }
+}
+
+/// The names of a statement's columns.
+pub(crate) fn column_names(prepared: &Prepared) -> Vec<&str> {
+    prepared
+        .statement
+        .columns()
+        .iter()
+        .map(|column| column.name())
+        .collect()
+}

@@ -1,0 +1,259 @@
+//! The prepared statements of a connection, by their text.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use shelfmark_core::sql::{Class, classify, tokenize};
+use shelfmark_core::{Error, ErrorKind, ValueRef};
+use tokio_postgres::Statement;
+use tokio_postgres::types::{Oid, Type as PgType};
+
+use crate::connection::Connection;
+use crate::error::Failure;
+use crate::types;
+
+/// Texts kept per connection; the one unused for longest goes first.
+const MAX_TEXTS: usize = 256;
+/// Ways to type the parameters of one text that are kept.
+const MAX_TYPINGS: usize = 8;
+
+/// A statement that the server has parsed.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) statement: Statement,
+    /// Whether it leaves something behind in its session, whatever it was declared to do.
+    pub(crate) leaves_state: bool,
+    /// The types that were asked for, which tell the typings of one text apart; zero where the server chose.
+    asked: Vec<Oid>,
+}
+
+/// The statements of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Statements {
+    texts: HashMap<Arc<str>, Text>,
+    /// Counts look-ups, to know which text was used last.
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct Text {
+    typings: Vec<Arc<Prepared>>,
+    used: u64,
+}
+
+impl Statements {
+    fn find(&mut self, sql: &str, is_typing: impl Fn(&[Oid]) -> bool) -> Option<Arc<Prepared>> {
+        let text = self.texts.get_mut(sql)?;
+        self.uses += 1;
+        text.used = self.uses;
+        text.typings
+            .iter()
+            .find(|prepared| is_typing(&prepared.asked))
+            .map(Arc::clone)
+    }
+
+    fn keep(&mut self, sql: &Arc<str>, prepared: Arc<Prepared>) {
+        self.uses += 1;
+        if !self.texts.contains_key(sql) && self.texts.len() >= MAX_TEXTS {
+            let oldest = self
+                .texts
+                .iter()
+                .min_by_key(|(_, text)| text.used)
+                .map(|(sql, _)| Arc::clone(sql));
+            if let Some(oldest) = oldest {
+                self.texts.remove(&oldest);
+            }
+        }
+        let text = self.texts.entry(Arc::clone(sql)).or_insert(Text {
+            typings: Vec::new(),
+            used: 0,
+        });
+        text.used = self.uses;
+        if text.typings.len() >= MAX_TYPINGS {
+            // The first is the one without a wish, which every look-up begins with.
+            text.typings.truncate(1);
+        }
+        text.typings.push(prepared);
+    }
+
+    /// Forgets a text in all its typings.
+    pub(crate) fn forget(&mut self, sql: &str) {
+        self.texts.remove(sql);
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.texts.clear();
+    }
+}
+
+/// Whether a statement may begin and end transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
+    /// No: its connection is lent from call to call.
+    Refused,
+    /// Yes: the connection belongs to one owner, who knows.
+    Allowed,
+}
+
+/// The prepared statement of `sql` for these values.
+pub(crate) async fn prepared(
+    connection: &Connection,
+    sql: &Arc<str>,
+    params: &[ValueRef<'_>],
+    control: Control,
+) -> Result<Arc<Prepared>, Failure> {
+    let inferred = connection
+        .statements()
+        .find(sql, |asked| asked.is_empty());
+    let inferred = match inferred {
+        Some(prepared) => prepared,
+        None => {
+            check(sql, control).map_err(Failure::unsent)?;
+            prepare(connection, sql, &[]).await?
+        }
+    };
+    let Some(wishes) = wishes(inferred.statement.params(), params) else {
+        return Ok(inferred);
+    };
+    let asked: Vec<Oid> = wishes.iter().map(asked_oid).collect();
+    let typed = connection.statements().find(sql, |kept| kept == asked);
+    match typed {
+        Some(prepared) => Ok(prepared),
+        None => prepare(connection, sql, &wishes).await,
+    }
+}
+
+fn asked_oid(ty: &PgType) -> Oid {
+    if *ty == PgType::UNKNOWN { 0 } else { ty.oid() }
+}
+
+/// The types to ask for, where the server took a parameter for text only because it had to take it for something.
+fn wishes(inferred: &[PgType], params: &[ValueRef<'_>]) -> Option<Vec<PgType>> {
+    if !inferred
+        .iter()
+        .zip(params)
+        .any(|(ty, value)| types::instead_of_text(ty, value).is_some())
+    {
+        return None;
+    }
+    // Of all others the server shall think again: what it made of them may follow from its guess.
+    Some(
+        inferred
+            .iter()
+            .zip(params)
+            .map(|(ty, value)| types::instead_of_text(ty, value).unwrap_or(PgType::UNKNOWN))
+            .collect(),
+    )
+}
+
+async fn prepare(
+    connection: &Connection,
+    sql: &Arc<str>,
+    wishes: &[PgType],
+) -> Result<Arc<Prepared>, Failure> {
+    let mut lookup = LookupUnknown {
+        connection,
+        done: false,
+    };
+    let statement = connection
+        .client()
+        .prepare_typed(sql, wishes)
+        .await
+        // However this ends, the statement itself has not run.
+        .map_err(|error| Failure::unprepared(error, connection))?;
+    let columns = statement.columns().iter().map(|column| column.type_());
+    let mut seen = statement.params().iter().chain(columns);
+    // The driver looks up what is not built in.
+    lookup.done = seen.all(|ty| PgType::from_oid(ty.oid()).is_some());
+    drop(lookup);
+    let prepared = Arc::new(Prepared {
+        leaves_state: classify(sql) == Class::Session,
+        statement,
+        asked: wishes.iter().map(asked_oid).collect(),
+    });
+    connection.statements().keep(sql, Arc::clone(&prepared));
+    Ok(prepared)
+}
+
+/// Notes, unless all types turn out to be built in, that the driver may have looked types up: also when it failed
+/// or was dropped half-way.
+struct LookupUnknown<'c> {
+    connection: &'c Connection,
+    done: bool,
+}
+
+impl Drop for LookupUnknown<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.connection.note_type_lookup();
+        }
+    }
+}
+
+/// Refuses what must not be sent on this connection.
+fn check(sql: &str, control: Control) -> shelfmark_core::Result<()> {
+    if control == Control::Refused && classify(sql) == Class::TransactionControl {
+        return Err(Error::new(ErrorKind::Unsupported).with_detail(
+            "a transaction cannot be begun, ended or marked by a statement; use db.transaction and tx.savepoint, \
+             which also end what they begin",
+        ));
+    }
+    if copies_through_the_client(sql) {
+        return Err(Error::new(ErrorKind::Unsupported).with_detail(
+            "COPY from STDIN or to STDOUT cannot be sent as a statement; insert many rows in one call instead",
+        ));
+    }
+    Ok(())
+}
+
+/// `COPY … FROM STDIN` and `TO STDOUT` change to another protocol in the middle, after which the connection waits
+/// for what nobody sends.
+fn copies_through_the_client(sql: &str) -> bool {
+    let tokens = tokenize(sql).unwrap_or_default();
+    let mut words = tokens.iter().filter(|token| !token.is_trivia());
+    words.next().is_some_and(|first| first.is_word(sql, "copy"))
+        && words.any(|word| word.is_word(sql, "stdin") || word.is_word(sql, "stdout"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    #[test]
+    fn the_server_is_asked_again_only_where_it_guessed_text() {
+        let inferred = [PgType::INT4, PgType::TEXT, PgType::TEXT, PgType::TEXT];
+        let number = ValueRef::I64(1);
+        let text = ValueRef::Text(Cow::Borrowed("a"));
+        let params = [number.clone(), number.clone(), text.clone(), ValueRef::Null];
+        assert_eq!(
+            wishes(&inferred, &params),
+            Some(vec![
+                PgType::UNKNOWN,
+                PgType::INT8,
+                PgType::UNKNOWN,
+                PgType::UNKNOWN
+            ])
+        );
+        assert_eq!(wishes(&inferred, &[number, text, ValueRef::Null]), None);
+    }
+
+    #[test]
+    fn copy_through_the_client_is_refused() {
+        for sql in ["COPY shows FROM STDIN", "copy (SELECT 1) to stdout"] {
+            assert!(check(sql, Control::Allowed).is_err(), "{sql}");
+        }
+        assert!(check("COPY shows FROM '/srv/shows.csv'", Control::Refused).is_ok());
+        assert!(check("SELECT stdin FROM copy", Control::Refused).is_ok());
+    }
+
+    #[test]
+    fn transactions_are_not_begun_by_a_statement() {
+        for sql in ["BEGIN", "/* x */ commit", "savepoint a", "ROLLBACK TO a"] {
+            let error = check(sql, Control::Refused).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{sql}");
+            assert!(check(sql, Control::Allowed).is_ok());
+        }
+    }
+}
