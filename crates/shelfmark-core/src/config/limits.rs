@@ -59,7 +59,6 @@ impl Bounds {
 
 impl DatabaseConfig {
     /// Checks a configuration that was made in code; `from_env`, `from_vars` and `from_url` answer checked ones.
-    /// Opening a database checks it first.
     ///
     /// # Errors
     /// `InvalidConfig`, with every field that is out of its bounds.
