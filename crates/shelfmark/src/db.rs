@@ -94,6 +94,7 @@ impl Db {
     /// As [`from_env`](Db::from_env).
     pub async fn connect(config: DatabaseConfig) -> Result<Db> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        config.check()?;
         let engine = crate::connect::connect(&config).await?;
         let limits = Limits::new(&config);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);

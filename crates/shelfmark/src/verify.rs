@@ -48,11 +48,12 @@ impl fmt::Display for VerifyReport {
             self.dialect
         )?;
         for finding in &self.findings {
-            write!(
-                f,
-                "\n  {} ({}:{}): {}",
-                finding.method, finding.file, finding.line, finding.problem
-            )?;
+            let place = format!("{}:{}", finding.file, finding.line);
+            if finding.method == place {
+                write!(f, "\n  {place}: {}", finding.problem)?;
+            } else {
+                write!(f, "\n  {} ({place}): {}", finding.method, finding.problem)?;
+            }
             if !finding.sql.is_empty() {
                 write!(f, "\n    {}", one_line(&finding.sql))?;
             }

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::ops::Deref;
 
-use shelfmark::{Db, DatabaseConfig, Migration, Misuse};
+use shelfmark::{DatabaseConfig, Db, Migration, Misuse};
 
 /// What a case answers.
 pub type TestResult = anyhow::Result<()>;
@@ -62,7 +62,12 @@ impl Ground {
         };
         let config = DatabaseConfig::from_url(&url)?.with_misuse(Misuse::Error);
         let db = Db::connect(config).await?;
-        Ok(Ground { db, url, _folder: folder, _database: database })
+        Ok(Ground {
+            db,
+            url,
+            _folder: folder,
+            _database: database,
+        })
     }
 
     /// A migrated database on `engine`.

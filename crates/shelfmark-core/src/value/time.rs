@@ -80,7 +80,8 @@ impl Value for Timestamp {
     const TYPE: Type = Type::Timestamp;
     fn encode(&self) -> Result<ValueRef<'_>, ValueError> {
         year_is_portable(self.to_zoned(tz::TimeZone::UTC).year())?;
-        let cut = Timestamp::from_microsecond(timestamp_micros(*self))
+        let nanos = i128::from(timestamp_micros(*self)) * MICRO;
+        let cut = Timestamp::from_nanosecond(nanos)
             .map_err(|_| ValueError::new("the timestamp is out of range"))?;
         Ok(ValueRef::Timestamp(cut))
     }

@@ -7,7 +7,11 @@ use shelfmark::prelude::*;
 use crate::library::*;
 
 async fn three_books(db: &Db) -> shelfmark::Result<()> {
-    for (id, title, year) in [("a", "Alien", 1979), ("b", "Brazil", 1985), ("c", "Contact", 1997)] {
+    for (id, title, year) in [
+        ("a", "Alien", 1979),
+        ("b", "Brazil", 1985),
+        ("c", "Contact", 1997),
+    ] {
         db.books().insert(&book(id, title, year)).await?;
     }
     Ok(())

@@ -48,7 +48,8 @@ on_every_engine! {
         let second = db.authors().insert_for_id(&NewAuthor { name: "B".into(), born: None }).await?;
         let row = BookAuthor { book_id: "a".into(), author_id: first, position: 1 };
         db.book_authors().insert(&row).await?;
-        let error = db.book_authors().insert(&row).await.unwrap_err();
+        let again = BookAuthor { position: 2, ..row.clone() };
+        let error = db.book_authors().insert(&again).await.unwrap_err();
         assert_eq!(error.constraint(), Some("book_authors_pkey"));
         let error = db.book_authors().insert(&BookAuthor { author_id: second, ..row }).await.unwrap_err();
         assert_eq!(error.constraint(), Some("one_author_per_position"));

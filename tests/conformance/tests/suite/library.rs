@@ -28,7 +28,12 @@ pub struct NewBook {
 }
 
 pub fn book(book_id: &str, title: &str, year: i32) -> NewBook {
-    NewBook { book_id: book_id.into(), title: title.into(), year, rating: None }
+    NewBook {
+        book_id: book_id.into(),
+        title: title.into(),
+        year,
+        rating: None,
+    }
 }
 
 #[repository(entity = Book)]

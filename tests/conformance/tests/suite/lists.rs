@@ -9,7 +9,10 @@ use crate::library::*;
 
 async fn two_books(db: &Db) -> shelfmark::Result<()> {
     db.books().insert(&book("a", "Alien", 1979)).await?;
-    db.books().insert(&book("b", "Brazil", 1985)).await.map(drop)
+    db.books()
+        .insert(&book("b", "Brazil", 1985))
+        .await
+        .map(drop)
 }
 
 fn owned(ids: &[&str]) -> Vec<String> {

@@ -14,22 +14,44 @@ const LONG: Duration = Duration::from_secs(20);
 
 async fn two_accounts(db: &Db) -> shelfmark::Result<()> {
     for (id, balance) in [("a", 100), ("b", 0)] {
-        db.accounts().insert(&Account { account_id: id.into(), balance }).await?;
+        db.accounts()
+            .insert(&Account {
+                account_id: id.into(),
+                balance,
+            })
+            .await?;
     }
     Ok(())
 }
 
 /// What business code looks like: it does not know whether it runs inside of a transaction.
-async fn transfer(accounts: &impl Accounts, from: &str, to: &str, amount: i64) -> shelfmark::Result<()> {
+async fn transfer(
+    accounts: &impl Accounts,
+    from: &str,
+    to: &str,
+    amount: i64,
+) -> shelfmark::Result<()> {
     accounts.add(to, amount).await?;
     accounts.add(from, -amount).await?;
     Ok(())
 }
 
+/// A query that takes many seconds unless it is stopped.
+fn slow_count() -> shelfmark::Query<'static> {
+    sql!(
+        postgres = "SELECT count(*) FROM generate_series(1, 1000000000)",
+        sqlite = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) SELECT count(*) FROM n"
+    )
+}
+
 /// The next caller can write at once and is not inside of anything.
 async fn assert_usable(db: &Ground) -> conformance::TestResult {
     tokio::time::timeout(LONG, db.log().write("next")).await??;
-    tokio::time::timeout(LONG, db.transaction(async |tx| tx.log().write("and next").await)).await??;
+    tokio::time::timeout(
+        LONG,
+        db.transaction(async |tx| tx.log().write("and next").await),
+    )
+    .await??;
     assert_eq!(db.log().entries().await?, ["next", "and next"]);
     Ok(())
 }
@@ -139,6 +161,39 @@ on_every_engine! {
             drop(work);
         }
         assert_usable(db).await?;
+    }
+
+    async fn a_dropped_query_stops_and_frees_its_connection(db) {
+        for _ in 0..12 {
+            let slow = db.fetch_one::<i64>(slow_count());
+            assert!(tokio::time::timeout(Duration::from_millis(20), slow).await.is_err());
+        }
+        assert_usable(db).await?;
+        for _ in 0..200 {
+            if db.status().in_use == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{:?}", db.status());
+    }
+
+    async fn a_statement_past_its_deadline_is_stopped(db) {
+        let config = shelfmark::DatabaseConfig::from_url(db.url())?
+            .with_acquire_timeout(Duration::from_millis(100))
+            .with_statement_timeout(Duration::from_millis(200));
+        let hasty = Db::connect(config).await?;
+        let error = hasty.fetch_one::<i64>(slow_count()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        let one: i64 = tokio::time::timeout(LONG, async {
+            loop {
+                match hasty.fetch_one(sql!(postgres = "SELECT 1::int8", sqlite = "SELECT 1")).await {
+                    Err(error) if error.is_timeout() => {}
+                    answer => return answer,
+                }
+            }
+        }).await??;
+        assert_eq!(one, 1);
     }
 
     async fn a_transaction_past_its_deadline_is_rolled_back(db) {
@@ -254,14 +309,13 @@ on_every_engine! {
     async fn a_call_dropped_inside_aborts(db) {
         let error = db.transaction(async |tx| {
             tx.log().write("before").await?;
-            let mut call = Box::pin(tx.log().write("dropped"));
-            let _ = futures_util::poll!(call.as_mut());
-            drop(call);
+            let slow = tx.fetch_one::<i64>(slow_count());
+            assert!(tokio::time::timeout(Duration::from_millis(30), slow).await.is_err());
             let next = tx.log().write("after").await.unwrap_err();
             assert_eq!(next.kind(), ErrorKind::TransactionAborted);
             Ok::<_, Error>(())
         }).await.unwrap_err();
-        assert!(error.to_string().contains("Log::write was dropped before its answer"), "{error}");
+        assert!(error.to_string().contains("was dropped before its answer"), "{error}");
         assert_usable(db).await?;
     }
 
