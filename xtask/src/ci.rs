@@ -7,8 +7,8 @@ use crate::report::Report;
 use crate::test;
 use crate::workspace::cargo;
 
-/// A step after the tests: its name, a variable it needs, and its arguments for cargo. `.ci/run` has
-/// the same, which a test holds.
+/// A step after the tests: its name, a variable it needs, and its arguments for cargo. `.ci/run`
+/// has the same, which a test holds.
 struct Check {
     name: &'static str,
     variable: Option<(&'static str, &'static str)>,

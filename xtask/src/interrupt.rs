@@ -13,8 +13,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use test_postgres::processes;
 
-/// Receives the signals that ask this process to end. Instead of ending, it ends what it runs, and the
-/// commands return and drop what they hold.
+/// Receives the signals that ask this process to end. Instead of ending, it ends what it runs, and
+/// the commands return and drop what they hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupts {
     shared: Arc<Shared>,
@@ -139,8 +139,8 @@ fn is_terminal_foreground() -> bool {
         .is_some_and(|foreground| foreground == getpgrp())
 }
 
-/// `child` and its descendants in our process group. Those that made groups of their own, as nextest
-/// does for each test, look after them.
+/// `child` and its descendants in our process group. Those that made groups of their own, as
+/// nextest does for each test, look after them.
 fn family(child: Pid) -> Vec<Pid> {
     let all = processes().unwrap_or_default();
     let group = getpgrp();

@@ -35,11 +35,11 @@ enum Command {
     /// Runs all tests, on every engine, with a PostgreSQL server started for them.
     ///
     /// Uses the server of TEST_DATABASE_URL when that is set. Otherwise PostgreSQL's programs are
-    /// searched in PG_BINDIR, on the PATH and where packages put them, and installed with the system's
-    /// package manager when they are missing.
+    /// searched in PG_BINDIR, on the PATH and where packages put them, and installed with the
+    /// system's package manager when they are missing.
     Test {
-        /// Passed to `cargo nextest run`: `-p CRATE`, part of a test's name, `-E FILTER`, … With any,
-        /// documentation tests are left out.
+        /// Passed to `cargo nextest run`: `-p CRATE`, part of a test's name, `-E FILTER`, … With
+        /// any, documentation tests are left out.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },

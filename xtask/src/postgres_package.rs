@@ -13,10 +13,12 @@ use crate::workspace::{command, is_on_path};
 #[derive(Debug)]
 struct Manager {
     program: &'static str,
-    /// Brings the list of packages up to date; the installation is tried even when this fails, since
-    /// it does so when any one of several sources is away.
+    /// Brings the list of packages up to date; the installation is tried even when this fails,
+    /// since it does so when any one of several sources is away.
     update: Option<&'static [&'static str]>,
     install: &'static [&'static str],
+    /// What a person would type.
+    by_hand: &'static str,
     needs_root: bool,
 }
 
@@ -33,18 +35,21 @@ const MANAGERS: [Manager; 3] = [
             "DPkg::Lock::Timeout=300",
             "postgresql",
         ],
+        by_hand: "apt-get update && apt-get install postgresql",
         needs_root: true,
     },
     Manager {
         program: "dnf",
         update: None,
         install: &["install", "-y", "postgresql-server"],
+        by_hand: "dnf install postgresql-server",
         needs_root: true,
     },
     Manager {
         program: "brew",
         update: None,
         install: &["install", "postgresql@17"],
+        by_hand: "brew install postgresql@17",
         needs_root: false,
     },
 ];
@@ -61,7 +66,7 @@ pub(crate) fn ensure(interrupts: &Interrupts) -> anyhow::Result<Programs> {
         Err(error) => error,
     };
     let Some(manager) = MANAGERS.iter().find(|manager| is_on_path(manager.program)) else {
-        return Err(missing).context("found none of the package managers apt-get, dnf and brew");
+        bail!("{missing}; neither apt-get nor dnf nor brew is on this machine to install it with");
     };
     let prefix = manager.prefix(
         rustix::process::geteuid().is_root(),
@@ -69,24 +74,23 @@ pub(crate) fn ensure(interrupts: &Interrupts) -> anyhow::Result<Programs> {
         stdin().is_terminal(),
     );
     let Some(prefix) = prefix else {
-        return Err(missing).with_context(|| {
-            format!(
-                "neither root nor sudo is at hand; run this as root: {}",
-                manager.shown(&[])
-            )
-        });
+        bail!(
+            "{missing}; to install it, run this as root: {}",
+            manager.by_hand
+        );
     };
+    let words = manager.words(&prefix, manager.install);
     eprintln!(
         "PostgreSQL 15 or newer is missing; installing it: {}",
-        manager.shown(&prefix)
+        words.join(" ")
     );
     eprintln!("(the package may start a server of its own; the tests don't use that one)");
     manager.install(&prefix, interrupts)?;
     Programs::find().with_context(|| {
         format!(
-            "`{}` has not brought a PostgreSQL that can be used; \
+            "{} has not brought a PostgreSQL that can be used; \
              https://www.postgresql.org/download/ has newer packages",
-            manager.shown(&[])
+            manager.program
         )
     })
 }
@@ -126,15 +130,11 @@ impl Manager {
         }
         if !self.run(prefix, self.install, interrupts)? {
             interrupts.check()?;
-            let update = self
-                .update
-                .map(|line| format!("{} {}; ", self.program, line.join(" ")));
             bail!(
-                "{} could not install PostgreSQL; install version 15 or newer by hand, for example \
-                 with: {}{}",
+                "{} could not install PostgreSQL; install version 15 or newer by hand, for example, \
+                 as root: {}",
                 self.program,
-                update.unwrap_or_default(),
-                self.shown(&[])
+                self.by_hand
             );
         }
         Ok(())
@@ -146,7 +146,7 @@ impl Manager {
         line: &[&'static str],
         interrupts: &Interrupts,
     ) -> anyhow::Result<bool> {
-        let words: Vec<&str> = [prefix, &[self.program], line].concat();
+        let words = self.words(prefix, line);
         let (program, arguments) = words.split_first().context("an empty command")?;
         let mut command = command(program);
         command.args(arguments);
@@ -156,9 +156,8 @@ impl Manager {
         Ok(interrupts.run(&mut command)?.success())
     }
 
-    /// The installation as one would type it.
-    fn shown(&self, prefix: &[&'static str]) -> String {
-        [prefix, &[self.program], self.install].concat().join(" ")
+    fn words(&self, prefix: &[&'static str], line: &[&'static str]) -> Vec<&'static str> {
+        [prefix, &[self.program], line].concat()
     }
 }
 

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use crate::interrupt::Interrupts;
 use crate::test::start_server;
 
-/// Starts the server, prints the line that a shell needs, and keeps the server until it is interrupted.
+/// Starts the server, prints the line that a shell needs, and keeps the server until it is
+/// interrupted.
 pub(crate) fn run(interrupts: &Interrupts) -> anyhow::Result<ExitCode> {
     let server = start_server(interrupts)?;
     println!("export DATABASE_URL='{}'", server.url());

@@ -30,8 +30,8 @@ const SETTINGS: [(&str, &str); 11] = [
     ("log_line_prefix", "%m [%p] %d "),
 ];
 
-/// Creates the cluster `folder/data`, whose superuser has `password`, with `extra` settings, which win
-/// over ours.
+/// Creates the cluster `folder/data`, whose superuser has `password`, with `extra` settings, which
+/// win over ours.
 ///
 /// Text sorts by code point, as SQLite does it, and upper and lower case are Unicode's.
 pub(crate) fn create(

@@ -23,8 +23,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// also when the test has panicked.
 ///
 /// It lives on the server that `TEST_DATABASE_URL` names, whose account must be allowed to create
-/// databases. Without that variable, the tests of this process share a [`Server`] that is started at
-/// the first use and ends with the process; under `cargo nextest`, where each test is a process,
+/// databases. Without that variable, the tests of this process share a [`Server`] that is started
+/// at the first use and ends with the process; under `cargo nextest`, where each test is a process,
 /// `cargo xtask test` is much faster, since it starts one server for all.
 ///
 /// The methods block on a thread of their own and may be called in async code as well.
@@ -43,7 +43,8 @@ impl TestDatabase {
         TestDatabase::create_from("template0")
     }
 
-    /// Creates a copy of the database `template`, such as another test database with a schema in it.
+    /// Creates a copy of the database `template`, such as another test database with a schema in
+    /// it.
     ///
     /// # Errors
     /// As [`create`](TestDatabase::create), and when a session is open in the template.
@@ -76,7 +77,7 @@ impl TestDatabase {
         );
         let shown = without_password(&admin_url);
         let url = with_database(&admin_url, &name)
-            .with_context(|| format!("can't use the database URL {shown}"))?;
+            .with_context(|| format!("the database URL {shown} is not understood"))?;
         let template_name = quote(template);
         // Copying the files is several times faster than writing the copy to the log, but has
         // to be asked for.

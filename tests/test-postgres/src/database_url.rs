@@ -25,8 +25,8 @@ pub(crate) fn with_database(url: &str, database: &str) -> anyhow::Result<String>
 
 /// `url` as it may be shown: without the password.
 pub(crate) fn without_password(url: &str) -> String {
-    // Everything from the first colon to the last `@`, which is too much rather than too little when
-    // a password has not been percent-encoded.
+    // Everything from the first colon to the last `@`, which is too much rather than too little
+    // when a password has not been percent-encoded.
     let redacted = || {
         let (scheme, rest) = url.split_once("://")?;
         let (account, host) = rest.rsplit_once('@')?;

@@ -4,8 +4,8 @@
 //! 127.0.0.1, with a password, run as an unprivileged user when the tests run as root. It ends with
 //! its owner, even when the owner is killed: see [`Server`] for how.
 //!
-//! [`TestDatabase`] is what most tests want: an empty database of its own on a server that all tests
-//! of the run share, gone when the test is over.
+//! [`TestDatabase`] is what most tests want: an empty database of its own on a server that all
+//! tests of the run share, gone when the test is over.
 //!
 //! It doesn't install anything (`cargo xtask test` does) and it doesn't know Shelfmark.
 

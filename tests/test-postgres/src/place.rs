@@ -1,7 +1,8 @@
-//! Where the files of a server go: into memory when there is plenty, otherwise to the usual folder for
-//! temporary files.
+//! Where the files of a server go: into memory when there is plenty, otherwise to the usual folder
+//! for temporary files.
 //!
-//! Creating a database creates some 300 files. That takes 20 ms in memory, and up to 500 ms on a disk.
+//! Creating a database creates some 300 files. That takes 20 ms in memory, and up to 500 ms on a
+//! disk.
 
 use std::env;
 use std::fs;
@@ -9,13 +10,14 @@ use std::path::{Path, PathBuf};
 
 /// Linux' file system in memory.
 const MEMORY: &str = "/dev/shm";
-/// What must be free in it. Containers have 64 MiB by default, which is a little more than one cluster.
+/// What must be free in it. Containers have 64 MiB by default, which is a little more than one
+/// cluster.
 const FREE_BYTES: u64 = 2 << 30;
 /// What the machine must have available, since that file system may promise more than there is.
 const AVAILABLE_BYTES: u64 = 4 << 30;
 
-/// The folder in which a server's own folder is made. `TMPDIR` decides when it is set; a server that
-/// `is_durable` gets a disk.
+/// The folder in which a server's own folder is made. `TMPDIR` decides when it is set; a server
+/// that `is_durable` gets a disk.
 pub(crate) fn for_cluster(is_durable: bool) -> PathBuf {
     let is_chosen = env::var_os("TMPDIR").is_some_and(|folder| !folder.is_empty());
     if is_chosen || is_durable || !has_room(Path::new(MEMORY)) {

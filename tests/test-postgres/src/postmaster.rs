@@ -22,9 +22,9 @@ const SIGNAL_LIMIT: Duration = Duration::from_secs(15);
 /// Pause between two looks at a process or a file.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Notes the process id, and the signal to end it with, where the watchdog finds them; then becomes the
-/// program. When the note can't be made, the watchdog is already clearing up, and the program must
-/// not start at all.
+/// Notes the process id, and the signal to end it with, where the watchdog finds them; then becomes
+/// the program. When the note can't be made, the watchdog is already clearing up, and the program
+/// must not start at all.
 const LAUNCH: &str =
     r#"echo "$$ $1" > "$0/run/new" && mv "$0/run/new" "$0/run/pid" && shift && exec "$@""#;
 
@@ -47,8 +47,8 @@ impl Ending {
     }
 }
 
-/// A command that runs `program` for the server in `folder`: as `account`, in a process group of its
-/// own, known to the watchdog, with its output in the server's log.
+/// A command that runs `program` for the server in `folder`: as `account`, in a process group of
+/// its own, known to the watchdog, with its output in the server's log.
 pub(crate) fn command(
     program: &Path,
     account: Account,

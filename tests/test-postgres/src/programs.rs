@@ -9,8 +9,8 @@ use std::process::Command;
 /// The oldest major version that can be used: `CREATE DATABASE … STRATEGY` came with it.
 const OLDEST: u32 = 15;
 
-/// Where packages put PostgreSQL when it isn't on the `PATH`: a folder, the start of the names of the
-/// folders in it that carry a version, and the way from there to the programs.
+/// Where packages put PostgreSQL when it isn't on the `PATH`: a folder, the start of the names of
+/// the folders in it that carry a version, and the way from there to the programs.
 const PACKAGES: [(&str, &str, &str); 4] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -26,8 +26,8 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Finds `initdb` and `postgres`, version 15 or newer: in `$PG_BINDIR` and nowhere else when that
-    /// is set, otherwise on the `PATH`, otherwise where packages put them, the newest first.
+    /// Finds `initdb` and `postgres`, version 15 or newer: in `$PG_BINDIR` and nowhere else when
+    /// that is set, otherwise on the `PATH`, otherwise where packages put them, the newest first.
     ///
     /// # Errors
     /// [`ProgramsError`] says whether installing a package would help.
@@ -93,8 +93,8 @@ impl fmt::Display for ProgramsError {
             }
             ProgramsError::Missing => f.write_str(
                 "PostgreSQL's programs initdb and postgres are not on this machine; install its \
-                 server package (`cargo xtask test` does that), name their folder in PG_BINDIR, or \
-                 name a running server in TEST_DATABASE_URL",
+                 server package, as `cargo xtask test` does, or name their folder in PG_BINDIR, or a \
+                 running server in TEST_DATABASE_URL",
             ),
         }
     }

@@ -27,8 +27,9 @@ const PORT_TRIES: usize = 20;
 /// A running PostgreSQL server with an empty cluster.
 ///
 /// It belongs to this value: dropping it ends the server and removes its folder. It belongs to this
-/// process too: a watchdog, a small shell script, holds one end of a pipe and does the same as soon as
-/// the process has ended, by whatever end. So a server in a `static` leaves nothing behind either.
+/// process too: a watchdog, a small shell script, holds one end of a pipe and does the same as soon
+/// as the process has ended, by whatever end. So a server in a `static` leaves nothing behind
+/// either.
 ///
 /// All methods block; a start takes a second or two.
 pub struct Server {
@@ -48,7 +49,8 @@ impl Server {
     /// connections.
     ///
     /// # Errors
-    /// When PostgreSQL's programs are missing, or don't work; the message then holds the end of their log.
+    /// When PostgreSQL's programs are missing, or don't work; the message then holds the end of
+    /// their log.
     pub fn start() -> anyhow::Result<Server> {
         Server::start_with(&[])
     }
@@ -117,8 +119,8 @@ impl Server {
         self.programs.version()
     }
 
-    /// The process id of the postmaster, the parent of all other processes of the server; `None` while
-    /// it is stopped.
+    /// The process id of the postmaster, the parent of all other processes of the server; `None`
+    /// while it is stopped.
     pub fn pid(&self) -> Option<u32> {
         let pid = self.lock().as_ref()?.pid();
         u32::try_from(pid.as_raw_nonzero().get()).ok()

@@ -1,8 +1,8 @@
 # Ends the PostgreSQL server of a test when its owner is gone, however the owner went, and removes
 # the server's folder, which is $1.
 #
-# Standard input is a pipe whose other end the owner alone holds. It ends when the owner closes it and when
-# the owner dies, be it by SIGKILL: nobody has to tell this script anything.
+# Standard input is a pipe whose other end the owner alone holds. It ends when the owner closes it
+# and when the owner dies, be it by SIGKILL: nobody has to tell this script anything.
 
 # A terminal's Ctrl-C or hang-up is the owner's business. A SIGTERM means that everything is to end.
 trap '' HUP INT
