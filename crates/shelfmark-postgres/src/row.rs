@@ -104,7 +104,7 @@ fn timestamp(micros: i64) -> Result<ValueRef<'static>, ValueError> {
     }
     micros
         .checked_add(EPOCH_MICROS)
-        .and_then(|micros| Timestamp::from_microsecond(micros).ok())
+        .and_then(|micros| Timestamp::from_nanosecond(i128::from(micros) * 1_000).ok())
         .map(ValueRef::Timestamp)
         .ok_or_else(|| ValueError::new("the timestamp is out of range for Timestamp"))
 }
