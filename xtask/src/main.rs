@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask test`, `ci` and `services`.
+//! The project's own commands: `cargo xtask test`, `ci`, `bench` and `services`.
 //!
 //! They need Rust and nothing else: what the tests need beside it, PostgreSQL, is found, or
 //! installed, and started here.
 
+mod bench;
 mod ci;
 mod interrupt;
 mod postgres_package;
@@ -45,6 +46,9 @@ enum Command {
     },
     /// Does what .ci/run does: tests, format, clippy, documentation; stops at the first failure.
     Ci,
+    /// Measures contestants side by side in one run.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Starts a throwaway PostgreSQL, prints its DATABASE_URL and keeps it until Ctrl-C.
     Services,
 }
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Test { args } => test::run(&args, &interrupts),
         Command::Ci => ci::run(&interrupts),
+        Command::Bench(bench) => bench::run(&bench, &interrupts),
         Command::Services => services::run(&interrupts),
     };
     match result {
