@@ -64,12 +64,20 @@ struct ImportArgs {
 pub fn run(cli: Cli) -> ExitCode {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,catalog=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    let command = cli.command.unwrap_or(Command::Serve(ServeArgs { addr: DEFAULT_ADDRESS }));
+    let command = cli.command.unwrap_or(Command::Serve(ServeArgs {
+        addr: DEFAULT_ADDRESS,
+    }));
     let code = runtime.block_on(async {
         match command {
             Command::Serve(args) => match serve::run(DEFAULT_DATABASE, args.addr).await {

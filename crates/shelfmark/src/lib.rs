@@ -55,9 +55,9 @@ pub use migrate::{Applied, Migration, MigrationReport};
 pub use shelfmark_core::config::{self, DatabaseConfig, Misuse, PoolSettings, Target};
 pub use shelfmark_core::pool::{Holder, PoolStatus};
 pub use shelfmark_core::{
-    Column, Constraint, Dialect, Entity, Error, ErrorKind, Executor, FromRow, Insertable,
-    Isolation, Json, OnViolation, Param, Query, Repo, Result, Row, Type, Value, ValueError,
-    ValueRef, value,
+    Column, Constraint, Cursor, Dialect, Direction, Entity, Error, ErrorKind, Executor, FromRow,
+    Insertable, Isolation, Json, OnViolation, Page, PageRequest, Param, Query, Repo, Result, Row,
+    Sort, SortKey, Type, Value, ValueError, ValueRef, value,
 };
 pub use shelfmark_macros::{Entity, FromRow, Insert, Value, migrations, repository, sql};
 pub use transaction::{Effect, Transaction, Tx};
@@ -66,7 +66,7 @@ pub use verify::{Finding, VerifyReport};
 /// What most files that use the library need: `use shelfmark::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Constraint, Db, Entity, Error, ErrorKind, Executor, FromRow, Insert, Json, OnViolation,
-        Result, Tx, Value, migrations, repository, sql,
+        Constraint, Cursor, Db, Entity, Error, ErrorKind, Executor, FromRow, Insert, Json,
+        OnViolation, Page, PageRequest, Result, Sort, Tx, Value, migrations, repository, sql,
     };
 }

@@ -52,7 +52,6 @@ pub struct NewShow {
     /// The key.
     pub show_id: String,
     /// A film or a series.
-    #[column("type")]
     pub kind: ShowKind,
     /// The title as it is shown.
     pub title: String,

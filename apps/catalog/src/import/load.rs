@@ -1,6 +1,7 @@
 //! From clean rows to the database: batches of whole shows, each in a transaction of its own.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -106,9 +107,27 @@ pub async fn import(
     options: &ImportOptions,
 ) -> Result<ImportSummary, ImportError> {
     let reader = ShowReader::open(path)?;
+    let rejects = (!options.strict).then(|| RejectsFile::new(path, reader.header()));
+    import_rows(db, reader, rejects, options).await
+}
+
+/// Imports the rows of `reader`, as [`import`] does for a file; rows are set aside in `rejects`, which a strict import
+/// does without.
+///
+/// # Errors
+/// As [`import`].
+///
+/// # Cancel safety
+/// As [`import`].
+pub async fn import_rows<R: Read + Send + 'static>(
+    db: &Db,
+    reader: ShowReader<R>,
+    rejects: Option<RejectsFile>,
+    options: &ImportOptions,
+) -> Result<ImportSummary, ImportError> {
     let mut run = Run {
         progress: Progress::new(options.progress, reader.name(), reader.len_hint()),
-        rejects: (!options.strict).then(|| RejectsFile::new(path, reader.header())),
+        rejects,
         tally: Tally::default(),
         summary: ImportSummary::default(),
         options,
@@ -119,7 +138,9 @@ pub async fn import(
         let run = &mut run;
         let batches = &mut batches;
         let whole = db.tx().timeout(STRICT_DEADLINE);
-        whole.run_once(async move |tx| run.store_all(&tx, batches).await).await
+        whole
+            .run_once(async move |tx| run.store_all(&tx, batches).await)
+            .await
     } else {
         run.store_each(db, &mut batches).await
     };
@@ -132,12 +153,14 @@ pub async fn import(
 }
 
 /// Reads the whole file, batch by batch, for as long as somebody takes them.
-fn read(
-    mut reader: ShowReader<std::fs::File>,
-    send: &mpsc::Sender<Batch>,
-) -> Result<(), ReadError> {
+fn read<R: Read>(mut reader: ShowReader<R>, send: &mpsc::Sender<Batch>) -> Result<(), ReadError> {
     loop {
-        let mut batch = Batch { shows: Vec::new(), rejects: Vec::new(), bytes: 0, replaced_chars: 0 };
+        let mut batch = Batch {
+            shows: Vec::new(),
+            rejects: Vec::new(),
+            bytes: 0,
+            replaced_chars: 0,
+        };
         let mut ended = true;
         while let Some(row) = reader.next() {
             match row? {
@@ -176,7 +199,9 @@ impl Run<'_> {
     ) -> Result<(), ImportError> {
         while let Some(batch) = batches.recv().await {
             if self.options.stop.is_cancelled() {
-                return Err(ImportError::Interrupted(self.summary.added + self.summary.replaced));
+                return Err(ImportError::Interrupted(
+                    self.summary.added + self.summary.replaced,
+                ));
             }
             let records = distinct(&batch.shows);
             let whole = db.tx().retry(5);
@@ -234,16 +259,29 @@ impl Run<'_> {
             None => None,
         };
         self.progress.finish(self.tally);
-        Ok(ImportSummary { rejects, ..self.summary })
+        Ok(ImportSummary {
+            rejects,
+            ..self.summary
+        })
     }
 }
 
 /// Stores records whose keys do not repeat; gives how many were there before.
 async fn store(at: &impl Executor, records: &[ShowRecord]) -> shelfmark::Result<u64> {
-    let ids: Vec<String> = records.iter().map(|record| record.show.show_id.clone()).collect();
+    let ids: Vec<String> = records
+        .iter()
+        .map(|record| record.show.show_id.clone())
+        .collect();
     let known = at.shows().count_of(&ids).await?;
-    save_shows(at.shows(), at.directors(), at.actors(), at.genres(), at.countries(), records)
-        .await?;
+    save_shows(
+        at.shows(),
+        at.directors(),
+        at.actors(),
+        at.genres(),
+        at.countries(),
+        records,
+    )
+    .await?;
     Ok(u64::try_from(known).unwrap_or_default())
 }
 
@@ -253,7 +291,10 @@ fn distinct_ids(shows: &[CleanShow]) -> usize {
 
 /// The last row of each key.
 fn latest(shows: &[CleanShow]) -> HashMap<&str, &CleanShow> {
-    shows.iter().map(|show| (show.show_id.as_str(), show)).collect()
+    shows
+        .iter()
+        .map(|show| (show.show_id.as_str(), show))
+        .collect()
 }
 
 /// The records of a batch in the order of their keys; of rows with one key the last.

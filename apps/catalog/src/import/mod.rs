@@ -9,7 +9,8 @@
 //! ```
 //!
 //! [`ShowReader`] puts them together. Memory stays flat as the file grows: at most one record of
-//! [`MAX_RECORD_BYTES`] is held at a time. Nothing in here knows of a database.
+//! [`MAX_RECORD_BYTES`] is held at a time. Only [`import`], which stores what the reader gives,
+//! knows of a database.
 
 mod dates;
 mod dialect;
@@ -17,6 +18,7 @@ mod encoding;
 mod error;
 mod foreign;
 mod layout;
+mod load;
 mod progress;
 mod reader;
 mod record;
@@ -31,6 +33,7 @@ pub use encoding::Decoded;
 pub use error::{OpenError, ReadError};
 pub use foreign::Foreign;
 pub use layout::{Column, Layout, LayoutError};
+pub use load::{ImportError, ImportOptions, ImportSummary, import, import_rows};
 pub use progress::{Progress, ProgressStyle, Tally};
 pub use reader::{Reject, Row, ShowReader};
 pub use record::MAX_RECORD_BYTES;

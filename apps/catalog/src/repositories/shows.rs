@@ -76,7 +76,10 @@ pub trait Shows {
          ORDER BY s.release_year DESC, s.show_id
          LIMIT :limit"
     )]
-    #[expect(clippy::too_many_arguments, reason = "one per optional filter; the filter slots come with a later version")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one per optional filter; the filter slots come with a later version"
+    )]
     async fn newest_first(
         &self,
         kind: Option<ShowKind>,
@@ -114,7 +117,10 @@ pub trait Shows {
          ORDER BY s.release_year, s.show_id
          LIMIT :limit"
     )]
-    #[expect(clippy::too_many_arguments, reason = "one per optional filter; the filter slots come with a later version")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one per optional filter; the filter slots come with a later version"
+    )]
     async fn oldest_first(
         &self,
         kind: Option<ShowKind>,
@@ -152,7 +158,10 @@ pub trait Shows {
          ORDER BY s.title_folded, s.show_id
          LIMIT :limit"
     )]
-    #[expect(clippy::too_many_arguments, reason = "one per optional filter; the filter slots come with a later version")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one per optional filter; the filter slots come with a later version"
+    )]
     async fn by_title(
         &self,
         kind: Option<ShowKind>,
@@ -190,7 +199,10 @@ pub trait Shows {
          ORDER BY s.title_folded DESC, s.show_id
          LIMIT :limit"
     )]
-    #[expect(clippy::too_many_arguments, reason = "one per optional filter; the filter slots come with a later version")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one per optional filter; the filter slots come with a later version"
+    )]
     async fn by_title_backwards(
         &self,
         kind: Option<ShowKind>,

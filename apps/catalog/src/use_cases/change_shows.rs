@@ -42,7 +42,14 @@ pub async fn add_show(
         }
         inserted => inserted?,
     };
-    Ok(join_to_names(directors, actors, genres, countries, slice::from_ref(record)).await?)
+    Ok(join_to_names(
+        directors,
+        actors,
+        genres,
+        countries,
+        slice::from_ref(record),
+    )
+    .await?)
 }
 
 /// Replaces a show and its names. Call it inside of a transaction.
@@ -63,5 +70,12 @@ pub async fn replace_show(
         }
         updated => updated?,
     };
-    Ok(join_to_names(directors, actors, genres, countries, slice::from_ref(record)).await?)
+    Ok(join_to_names(
+        directors,
+        actors,
+        genres,
+        countries,
+        slice::from_ref(record),
+    )
+    .await?)
 }

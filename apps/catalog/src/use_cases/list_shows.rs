@@ -67,8 +67,12 @@ pub async fn list_shows(
     };
     let (rating, genre) = (wanted.rating.as_deref(), wanted.genre.as_deref());
     let (director, country) = (wanted.director.as_deref(), wanted.country.as_deref());
-    let (kind, from, to, pattern) =
-        (wanted.kind, wanted.year_from, wanted.year_to, pattern.as_deref());
+    let (kind, from, to, pattern) = (
+        wanted.kind,
+        wanted.year_from,
+        wanted.year_to,
+        pattern.as_deref(),
+    );
     match order {
         ShowOrder::NewestFirst => {
             shows

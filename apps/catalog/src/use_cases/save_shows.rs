@@ -38,8 +38,10 @@ pub(super) async fn join_to_names(
     countries: &impl Countries,
     records: &[ShowRecord],
 ) -> Result<()> {
-    let show_ids: Vec<String> =
-        records.iter().map(|record| record.show.show_id.clone()).collect();
+    let show_ids: Vec<String> = records
+        .iter()
+        .map(|record| record.show.show_id.clone())
+        .collect();
     // The four tables have the same shape under different types, so the same steps are written once for all of them.
     macro_rules! join {
         ($table:expr, $names:ident, $new:ident, $link:ident { $id:ident }) => {{
@@ -65,7 +67,12 @@ pub(super) async fn join_to_names(
             $table.link(&links).await?;
         }};
     }
-    join!(directors, directors, NewDirector, ShowDirector { director_id });
+    join!(
+        directors,
+        directors,
+        NewDirector,
+        ShowDirector { director_id }
+    );
     join!(actors, actors, NewActor, ShowActor { actor_id });
     join!(genres, genres, NewGenre, ShowGenre { genre_id });
     join!(countries, countries, NewCountry, ShowCountry { country_id });

@@ -18,12 +18,20 @@ pub async fn show_details(
     countries: &impl Countries,
     show_id: &str,
 ) -> Result<Option<ShowDetails>> {
-    let Some(show) = shows.find(show_id).await? else { return Ok(None) };
+    let Some(show) = shows.find(show_id).await? else {
+        return Ok(None);
+    };
     let (directors, actors, genres, countries) = try_join!(
         directors.of_show(show_id),
         actors.of_show(show_id),
         genres.of_show(show_id),
         countries.of_show(show_id),
     )?;
-    Ok(Some(ShowDetails { show, directors, actors, genres, countries }))
+    Ok(Some(ShowDetails {
+        show,
+        directors,
+        actors,
+        genres,
+        countries,
+    }))
 }

@@ -1,0 +1,40 @@
+//! The page and what belongs to it, embedded in the program.
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::IntoResponse;
+
+/// The page loads nothing but its own files, and runs no script that stands in the text.
+const POLICY: &str =
+    "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+
+fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
+    (
+        [
+            (CONTENT_TYPE, kind),
+            (CACHE_CONTROL, "no-cache"),
+            (CONTENT_SECURITY_POLICY, POLICY),
+        ],
+        text,
+    )
+}
+
+pub(super) async fn index() -> impl IntoResponse {
+    asset(
+        "text/html; charset=utf-8",
+        include_str!("assets/index.html"),
+    )
+}
+
+pub(super) async fn style() -> impl IntoResponse {
+    asset(
+        "text/css; charset=utf-8",
+        include_str!("assets/catalog.css"),
+    )
+}
+
+pub(super) async fn script() -> impl IntoResponse {
+    asset(
+        "text/javascript; charset=utf-8",
+        include_str!("assets/catalog.js"),
+    )
+}

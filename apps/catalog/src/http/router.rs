@@ -1,0 +1,42 @@
+//! Which address is answered by what.
+
+use axum::Router;
+use axum::routing::get;
+use shelfmark::Db;
+use shelfmark_axum::{RequestLimits, guarded, health_router};
+
+use super::{change, list, page, shows};
+
+/// The whole service on `db`.
+///
+/// | address | answers |
+/// |---|---|
+/// | `GET /` | the page |
+/// | `GET /shows` | a page of shows by filters, sort, limit and cursor |
+/// | `POST /shows` | adds a show |
+/// | `GET`, `PUT`, `DELETE /shows/{id}` | one show, its replacement, its removal |
+/// | `GET /shows/recent?year=` | the newest shows released in that year or later |
+/// | `GET /genres` | every genre with the number of its shows |
+/// | `GET /directors/{id}/shows` | a director's shows, newest first |
+/// | `GET /stats/years` | how many shows came out in each year |
+/// | `GET /healthz`, `GET /readyz` | whether the process lives, and whether the database answers |
+pub fn router(db: Db) -> Router {
+    let routes = Router::new()
+        .route("/", get(page::index))
+        .route("/assets/catalog.css", get(page::style))
+        .route("/assets/catalog.js", get(page::script))
+        .route("/shows", get(list::shows).post(change::add))
+        .route("/shows/recent", get(shows::recent))
+        .route(
+            "/shows/{id}",
+            get(shows::details)
+                .put(change::replace)
+                .delete(change::remove),
+        )
+        .route("/genres", get(shows::genres))
+        .route("/directors/{id}/shows", get(shows::of_director))
+        .route("/stats/years", get(shows::years))
+        .with_state(db.clone())
+        .merge(health_router(db));
+    guarded(routes, RequestLimits::default())
+}

@@ -1,0 +1,103 @@
+//! What is read besides the list: one show, the recent ones, genres, a director's shows, statistics.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use shelfmark::{Db, Page};
+use shelfmark_axum::{Json, ListQuery, Path, Problem};
+
+use crate::domain::{Director, GenreCount, Show, ShowDetails, YearCount};
+use crate::repositories::{
+    ActorsExt as _, CountriesExt as _, Directors as _, DirectorsExt as _, Genres as _,
+    GenresExt as _, Shows as _, ShowsExt as _,
+};
+use crate::use_cases::show_details;
+
+/// The problem of a show that is not there.
+pub(super) fn no_show(show_id: &str) -> Problem {
+    Problem::not_found(format!("there is no show with the id `{show_id}`"))
+}
+
+/// A show with its names, from wherever the repositories stand.
+pub(super) async fn read(db: &Db, show_id: &str) -> shelfmark::Result<Option<ShowDetails>> {
+    show_details(
+        db.shows(),
+        db.directors(),
+        db.actors(),
+        db.genres(),
+        db.countries(),
+        show_id,
+    )
+    .await
+}
+
+pub(super) async fn details(
+    State(db): State<Db>,
+    Path(show_id): Path<String>,
+) -> Result<Json<ShowDetails>, Problem> {
+    read(&db, &show_id)
+        .await?
+        .map(Json)
+        .ok_or_else(|| no_show(&show_id))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recent {
+    year: i32,
+}
+
+pub(super) async fn recent(
+    State(db): State<Db>,
+    list: ListQuery<Recent>,
+) -> Result<Json<Page<Show>>, Problem> {
+    let limit = first_page_only(&list.page)?;
+    let items = db.shows().recent(list.filters.year, limit).await?;
+    Ok(Json(Page { items, next: None }))
+}
+
+/// The limit of a list that has one page only.
+fn first_page_only(page: &shelfmark::PageRequest) -> Result<i64, Problem> {
+    if page.after.is_some() {
+        return Err(Problem::parameter("after", "this list has one page only"));
+    }
+    Ok(i64::from(page.limit()?))
+}
+
+pub(super) async fn genres(State(db): State<Db>) -> Result<Json<Page<GenreCount>>, Problem> {
+    Ok(Json(Page {
+        items: db.genres().with_counts().await?,
+        next: None,
+    }))
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DirectorShows {
+    director: Director,
+    #[serde(flatten)]
+    shows: Page<Show>,
+}
+
+pub(super) async fn of_director(
+    State(db): State<Db>,
+    Path(id): Path<i64>,
+    list: ListQuery,
+) -> Result<Json<DirectorShows>, Problem> {
+    let limit = first_page_only(&list.page)?;
+    let Some(director) = db.directors().find(id).await? else {
+        return Err(Problem::not_found(format!(
+            "there is no director with the id {id}"
+        )));
+    };
+    let items = db.directors().shows_of(id, limit).await?;
+    Ok(Json(DirectorShows {
+        director,
+        shows: Page { items, next: None },
+    }))
+}
+
+pub(super) async fn years(State(db): State<Db>) -> Result<Json<Page<YearCount>>, Problem> {
+    Ok(Json(Page {
+        items: db.shows().per_year().await?,
+        next: None,
+    }))
+}

@@ -1,0 +1,69 @@
+//! `catalog serve`: from an empty machine to a running service.
+
+use std::error::Error as StdError;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use shelfmark::{DatabaseConfig, Db};
+use shelfmark_axum::{Ended, Shutdown, serve};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::http::router;
+use crate::import::{ImportOptions, ProgressStyle, ShowReader, import_rows};
+use crate::repositories::{Shows as _, ShowsExt as _};
+
+/// Where the service listens when nothing else is said.
+pub const DEFAULT_ADDRESS: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// The titles that an empty catalogue is filled with.
+const SAMPLE: &[u8] = include_bytes!("../sample/titles.csv");
+
+/// Opens the database (or the one at `default_url`), brings it up to date, checks every statement against it, fills an
+/// empty catalogue with the sample, and serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// Whatever keeps the service from starting.
+pub async fn run(
+    default_url: &str,
+    address: SocketAddr,
+) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    let shutdown = Shutdown::on_signals()?;
+    let config = DatabaseConfig::from_env_or(default_url)?;
+    let place = config.target.to_string();
+    // The port first: a second start on it must not begin with the database.
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        format!("cannot listen on {address}: {error}; choose another with --addr")
+    })?;
+    let db = Db::connect(config).await?;
+    db.migrate(crate::MIGRATIONS).await?;
+    db.verify().await?;
+    fill(&db).await?;
+    let address = listener.local_addr()?;
+    tracing::info!("the catalogue is at http://{address}/, its database is {place}");
+    let ended = serve(listener, router(db.clone()), shutdown).await;
+    if let Ended::CutOff { connections } = ended {
+        tracing::warn!(connections, "requests were still running and were cut off");
+    }
+    db.close().await?;
+    Ok(())
+}
+
+/// Imports the sample when there is no show yet.
+async fn fill(db: &Db) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    if db.shows().any().await?.is_some() {
+        return Ok(());
+    }
+    let options = ImportOptions {
+        strict: true,
+        progress: ProgressStyle::Quiet,
+        stop: CancellationToken::new(),
+    };
+    let reader = ShowReader::from_reader("the sample", SAMPLE)?;
+    let summary = import_rows(db, reader, None, &options).await?;
+    tracing::info!(
+        shows = summary.added,
+        "the catalogue was empty and is filled with the sample"
+    );
+    Ok(())
+}

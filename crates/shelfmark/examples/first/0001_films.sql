@@ -1,0 +1,1 @@
+CREATE TABLE films (title text PRIMARY KEY NOT NULL, year integer NOT NULL);
