@@ -49,13 +49,13 @@ impl Arity {
         let value = bare(value);
         match value {
             Type::Tuple(tuple) if tuple.elems.is_empty() => Ok(Arity::Nothing),
-            Type::Reference(_) => Err(Error::new(
-                value.span(),
+            Type::Reference(_) => Err(Error::new_spanned(
+                &value,
                 "rows are handed over owned; return `String` instead of `&str`, a struct instead of \
                  a reference to it",
             )),
-            Type::ImplTrait(_) => Err(Error::new(
-                value.span(),
+            Type::ImplTrait(_) => Err(Error::new_spanned(
+                &value,
                 "name the type that a row becomes; `impl Trait` does not say it",
             )),
             Type::Path(path) => {
@@ -150,11 +150,11 @@ fn stream(written: &Type, bounds: &Punctuated<TypeParamBound, Token![+]>) -> Res
         }
     }
     let Some((mut stream, item)) = found else {
-        return Err(Error::new(written.span(), wanted));
+        return Err(Error::new_spanned(&written, wanted));
     };
     if !send {
-        return Err(Error::new(
-            written.span(),
+        return Err(Error::new_spanned(
+            &written,
             "add `+ Send`: the stream must be able to move between threads",
         ));
     }
@@ -172,8 +172,8 @@ fn stream(written: &Type, bounds: &Punctuated<TypeParamBound, Token![+]>) -> Res
 /// The `T` of `Result<T>`.
 fn result_value(written: &Type) -> Result<&Type> {
     let wanted = |found: &Type| {
-        Error::new(
-            found.span(),
+        Error::new_spanned(
+            &found,
             format!(
                 "every call can fail; return `Result<{}>`",
                 quote::quote!(#found)
@@ -188,8 +188,8 @@ fn result_value(written: &Type) -> Result<&Type> {
         return Err(wanted(written));
     };
     only_type_argument(result).ok_or_else(|| {
-        Error::new(
-            result.span(),
+        Error::new_spanned(
+            &result,
             "write `Result<T>` of `shelfmark`, which has its error; map errors in the caller",
         )
     })

@@ -1,6 +1,6 @@
 //! `#[derive(Entity)]`: a struct that is one row of one table, with typed names for its columns and constraints.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -139,14 +139,14 @@ impl EntityField {
     fn read(&mut self, attribute: &Attribute) -> Result<()> {
         let path = attribute.path();
         let twice = |name: &str| {
-            Error::new(
-                attribute.span(),
+            Error::new_spanned(
+                &attribute,
                 format!("#[{name}] stands twice on this field; keep one"),
             )
         };
         if let Some(later) = LATER.iter().find(|name| path.is_ident(name)) {
-            return Err(Error::new(
-                attribute.span(),
+            return Err(Error::new_spanned(
+                &attribute,
                 format!("#[{later}] is not supported yet; it comes with a later version"),
             ));
         }
@@ -157,8 +157,8 @@ impl EntityField {
             self.generated = is_generated(attribute)?;
         } else if path.is_ident("unique") {
             attribute.meta.require_path_only().map_err(|_| {
-                Error::new(
-                    attribute.span(),
+                Error::new_spanned(
+                    &attribute,
                     "#[unique] takes no options here; several columns together are \
                      #[entity(unique = (a, b))]",
                 )
@@ -234,8 +234,8 @@ impl<'i> Entity<'i> {
                     .collect()
             }
             (_, [first, ..]) => {
-                return Err(Error::new(
-                    first.span(),
+                return Err(Error::new_spanned(
+                    &first,
                     "the key is given twice; keep either #[id] or `key`",
                 ));
             }
@@ -254,8 +254,11 @@ impl<'i> Entity<'i> {
         let name = &self.input.ident;
         let (table, key, generated) = (self.table.name.value(), &self.key, self.generated);
         let pushes = self.fields.iter().map(|field| {
-            let (ident, column) = (&field.column.ident, &field.column.column);
-            quote!(row.push(#column, ::shelfmark::__private::Value::encode(&self.#ident));)
+            let ColumnField { ident, ty, column } = &field.column;
+            let value = quote_spanned! {ty.span()=>
+                ::shelfmark::__private::Value::encode(&self.#ident)
+            };
+            quote!(row.push(#column, #value);)
         });
         let referred = self.fields.iter().filter_map(|field| {
             let entity = field.belongs_to.as_ref()?;
@@ -289,6 +292,7 @@ impl<'i> Entity<'i> {
     /// `Show::TITLE`, `Show::PRIMARY_KEY`, `Show::UNIQUE_TITLE`, `Show::FOREIGN_KEY_AUTHOR_ID`.
     fn constants(&self) -> Result<TokenStream> {
         let mut names = Names::default();
+        let key = names.claim(naming::constant("PRIMARY_KEY", []), &self.input.ident)?;
         let (name, vis, table) = (&self.input.ident, &self.input.vis, self.table.base_name());
         let mut constants = TokenStream::new();
         for field in &self.fields {
@@ -301,8 +305,7 @@ impl<'i> Entity<'i> {
                     ::shelfmark::__private::Column::new(#column);
             });
         }
-        let mut constraint = |constant: Ident, field: &Ident, columns: &[String], label: &str| {
-            let constant = names.claim(constant, field)?;
+        let mut constraint = |constant: Ident, columns: &[String], label: &str| {
             let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
             let constraint = default_constraint_name(&table, &columns, label);
             let doc = format!("The constraint `{constraint}`.");
@@ -311,25 +314,25 @@ impl<'i> Entity<'i> {
                 #vis const #constant: ::shelfmark::__private::Constraint =
                     ::shelfmark::__private::Constraint::new(#constraint);
             });
-            Ok::<_, Error>(())
         };
-        let key = naming::constant("PRIMARY_KEY", []);
-        constraint(key, name, &self.key, "pkey")?;
+        constraint(key, &self.key, "pkey");
         for field in &self.fields {
             let ColumnField { ident, column, .. } = &field.column;
             let column = std::slice::from_ref(column);
             if field.unique {
-                constraint(naming::constant("UNIQUE", [ident]), ident, column, "key")?;
+                let constant = names.claim(naming::constant("UNIQUE", [ident]), ident)?;
+                constraint(constant, column, "key");
             }
             if field.belongs_to.is_some() {
-                let constant = naming::constant("FOREIGN_KEY", [ident]);
-                constraint(constant, ident, column, "fkey")?;
+                let constant = names.claim(naming::constant("FOREIGN_KEY", [ident]), ident)?;
+                constraint(constant, column, "fkey");
             }
         }
         for together in &self.table.unique {
             let columns = columns(&self.fields, together)?;
             if let Some(first) = together.first() {
-                constraint(naming::constant("UNIQUE", together), first, &columns, "key")?;
+                let constant = names.claim(naming::constant("UNIQUE", together), first)?;
+                constraint(constant, &columns, "key");
             }
         }
         Ok(constants)
@@ -365,21 +368,22 @@ fn columns(fields: &[EntityField], names: &[Ident]) -> Result<Vec<String>> {
     errors.finish(columns)
 }
 
-/// The constants so far, each with the field it is named after.
+/// The constants so far.
 #[derive(Default)]
-struct Names(BTreeMap<String, String>);
+struct Names(BTreeSet<String>);
 
 impl Names {
+    /// The constant, which is named after `field`.
     fn claim(&mut self, constant: Ident, field: &Ident) -> Result<Ident> {
-        match self.0.insert(constant.to_string(), field.to_string()) {
-            None => Ok(constant),
-            Some(other) => Err(Error::new(
-                field.span(),
-                format!(
-                    "`{other}` and `{field}` would both be the constant `{constant}`; rename a \
-                     field and keep its column with #[column(\"…\")]"
-                ),
-            )),
+        if self.0.insert(constant.to_string()) {
+            return Ok(constant);
         }
+        Err(Error::new(
+            field.span(),
+            format!(
+                "there is already a constant `{constant}`; rename the field and keep its column \
+                 with #[column(\"…\")]"
+            ),
+        ))
     }
 }

@@ -18,14 +18,17 @@ pub(crate) struct ColumnField {
 impl ColumnField {
     pub(crate) fn parse(field: &Field) -> Result<Self> {
         let Some(ident) = field.ident.clone() else {
-            return Err(Error::new(field.span(), "name the field after its column"));
+            return Err(Error::new_spanned(
+                &field,
+                "name the field after its column",
+            ));
         };
         let mut column = None;
         for attribute in &field.attrs {
             if attribute.path().is_ident("column") && column.replace(renamed(attribute)?).is_some()
             {
-                return Err(Error::new(
-                    attribute.span(),
+                return Err(Error::new_spanned(
+                    &attribute,
                     "#[column] stands twice; keep one",
                 ));
             }
@@ -85,8 +88,8 @@ pub(crate) fn refuse_generics(input: &DeriveInput, derive: &str) -> Result<()> {
         return Ok(());
     };
     let lifetime = matches!(first, syn::GenericParam::Lifetime(_));
-    Err(Error::new(
-        first.span(),
+    Err(Error::new_spanned(
+        &first,
         if lifetime {
             format!(
                 "#[derive({derive})] needs fields that own their values; use `String` instead of `&str`"

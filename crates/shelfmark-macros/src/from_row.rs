@@ -31,8 +31,8 @@ fn by_position(input: &DeriveInput, fields: &FieldsUnnamed) -> Result<TokenStrea
     }
     for field in &fields.unnamed {
         if let Some(column) = field.attrs.iter().find(|one| one.path().is_ident("column")) {
-            return Err(Error::new(
-                column.span(),
+            return Err(Error::new_spanned(
+                &column,
                 "a tuple struct reads by position; name the fields to read by column",
             ));
         }

@@ -19,9 +19,10 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         specs.push(quote_spanned! {ty.span()=>
             ::shelfmark::__private::ColumnSpec::of::<#ty>(#column)
         });
-        pushes.push(quote! {
-            row.push(#column, ::shelfmark::__private::Value::encode(&self.#ident));
-        });
+        let value = quote_spanned! {ty.span()=>
+            ::shelfmark::__private::Value::encode(&self.#ident)
+        };
+        pushes.push(quote!(row.push(#column, #value);));
     }
     Ok(quote! {
         #[automatically_derived]
@@ -46,8 +47,8 @@ fn entity(input: &DeriveInput) -> Result<Path> {
             .parse_args()
             .map_err(|error| Error::new(error.span(), wanted))?;
         if entity.replace(path).is_some() {
-            return Err(Error::new(
-                attribute.span(),
+            return Err(Error::new_spanned(
+                &attribute,
                 "#[insert] stands twice; a row goes to one table",
             ));
         }
@@ -58,15 +59,15 @@ fn entity(input: &DeriveInput) -> Result<Path> {
 /// The field and the name of its column, which the entity knows: a field it has not is an error at that field.
 fn column<'f>(field: &'f Field, entity: &Path) -> Result<(&'f Ident, TokenStream)> {
     if let Some(column) = field.attrs.iter().find(|one| one.path().is_ident("column")) {
-        return Err(Error::new(
-            column.span(),
+        return Err(Error::new_spanned(
+            &column,
             "the entity names the column; give this field the name it has there",
         ));
     }
     let ident = field
         .ident
         .as_ref()
-        .ok_or_else(|| Error::new(field.span(), "name the field after its column"))?;
+        .ok_or_else(|| Error::new_spanned(&field, "name the field after its column"))?;
     let mut constant = naming::constant("", [ident]);
     // Blamed on the user's field, unlike other generated names.
     constant.set_span(ident.span());

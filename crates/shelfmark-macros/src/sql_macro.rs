@@ -1,8 +1,9 @@
 //! `sql!`: one statement with its values, without a trait.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned as _;
 use syn::{Error, Expr, Result, Token};
 
 use crate::fields::Errors;
@@ -122,7 +123,11 @@ pub(crate) fn sql(tokens: TokenStream) -> Result<TokenStream> {
     );
     let tracked = sql.tracked();
     let count = values.len();
-    let expressions = values.iter().map(|value| &value.value);
+    // Blamed on the value where its type is none that a parameter takes.
+    let references = values.iter().map(|value| {
+        let expression = &value.value;
+        quote_spanned!(expression.span()=> &(#expression))
+    });
     // A call, not a block: the values may be temporaries, which live to the end of the caller's statement.
     Ok(quote! {
         ({
@@ -139,7 +144,7 @@ pub(crate) fn sql(tokens: TokenStream) -> Result<TokenStream> {
                 }
             }
             query
-        })(#(&(#expressions)),*)
+        })(#(#references),*)
     })
 }
 

@@ -16,8 +16,8 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         Data::Struct(data) => match &data.fields {
             Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
                 if let Some(attribute) = input.attrs.iter().find(|one| is_ours(one)) {
-                    return Err(Error::new(
-                        attribute.span(),
+                    return Err(Error::new_spanned(
+                        &attribute,
                         "#[value] is for enums; a newtype is stored as what it wraps",
                     ));
                 }
@@ -187,8 +187,8 @@ fn words(data: &DataEnum, case: Option<Case>) -> Result<Vec<String>> {
 
 fn word(variant: &Variant, case: Option<Case>) -> Result<String> {
     if !matches!(variant.fields, Fields::Unit) {
-        return Err(Error::new(
-            variant.fields.span(),
+        return Err(Error::new_spanned(
+            &variant.fields,
             "a variant stored as text has no fields",
         ));
     }
@@ -204,8 +204,8 @@ fn word(variant: &Variant, case: Option<Case>) -> Result<String> {
             return Err(Error::new(word.span(), "text must not contain a NUL byte"));
         }
         if given.replace(word.value()).is_some() {
-            return Err(Error::new(
-                attribute.span(),
+            return Err(Error::new_spanned(
+                &attribute,
                 "#[value] stands twice; keep one",
             ));
         }

@@ -440,7 +440,7 @@ fn many(
         return Err(method.arguments_error(wanted));
     };
     let Some(row) = element(&argument.ty) else {
-        return Err(syn::Error::new(argument.ty.span(), wanted));
+        return Err(syn::Error::new_spanned(&argument.ty, wanted));
     };
     let row = elided(row);
     let ident = &argument.ident;
@@ -498,14 +498,14 @@ fn one_row<'m>(method: &'m Method, attribute: &str, example: &str) -> Result<(&'
         other => other,
     };
     if element(row).is_some() {
-        return Err(syn::Error::new(
-            argument.ty.span(),
+        return Err(syn::Error::new_spanned(
+            &argument.ty,
             format!("{wanted}; for many at once use #[insert_many] or #[upsert_many]"),
         ));
     }
     match row {
         Type::Path(_) => Ok((argument, elided(row))),
-        _ => Err(syn::Error::new(argument.ty.span(), wanted)),
+        _ => Err(syn::Error::new_spanned(&argument.ty, wanted)),
     }
 }
 

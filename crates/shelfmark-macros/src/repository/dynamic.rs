@@ -4,7 +4,6 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::spanned::Spanned as _;
 use syn::{Error, ItemTrait, Lifetime, Result, Type};
 
 use super::expand::{Item, cfgs, desugared, without_attributes};
@@ -87,8 +86,8 @@ impl<'m> Boxed<'m> {
                 .iter()
                 .find(|argument| matches!(arity::bare(&argument.ty), Type::Reference(_)))
         {
-            return Err(Error::new(
-                argument.ty.span(),
+            return Err(Error::new_spanned(
+                &argument.ty,
                 "with #[repository(dyn)] a stream takes its arguments owned: `String` instead of \
                  `&str`, `Vec<T>` instead of `&[T]`",
             ));

@@ -85,7 +85,7 @@ fn declared(item: &Item<'_>) -> TokenStream {
     let body = match &item.method.output {
         Output::Future { result, .. } => {
             let error = not_implemented(result);
-            quote!(async { #error })
+            quote_spanned!(result.span()=> async { #error })
         }
         Output::Stream { stream, result, .. } => {
             let error = not_implemented(result);

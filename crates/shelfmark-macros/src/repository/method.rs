@@ -35,8 +35,8 @@ impl Method {
         let signature = &item.sig;
         let mut errors = Errors::default();
         if let Some(body) = &item.default {
-            errors.push(Error::new(
-                body.span(),
+            errors.push(Error::new_spanned(
+                &body,
                 "the attribute writes the body; remove this one, or the attribute",
             ));
         }
@@ -51,7 +51,7 @@ impl Method {
         let output = errors.take(Output::of(signature));
         let Some(output) = output else {
             errors.finish(())?;
-            return Err(Error::new(signature.span(), "unknown return type"));
+            return Err(Error::new_spanned(&signature, "unknown return type"));
         };
         errors.finish(Method {
             path: format!(
@@ -80,7 +80,7 @@ impl Method {
 
     /// An error at the type inside of `Result`.
     pub(crate) fn answer_error(&self, message: impl std::fmt::Display) -> Error {
-        Error::new(self.output.value().span(), message)
+        Error::new_spanned(self.output.value(), message)
     }
 
     /// The arguments' values as a call takes them.
@@ -90,11 +90,16 @@ impl Method {
         if self.arguments.is_empty() {
             return args;
         }
+        if !self.is_stream() {
+            // Blamed on the type of the argument where it is none that a parameter takes.
+            let binds = self.arguments.iter().map(|argument| {
+                let Argument { ident, name, ty } = argument;
+                quote_spanned!(ty.span()=> .bind(#name, &#ident))
+            });
+            return quote!(#args #(#binds)*);
+        }
         let idents = self.arguments.iter().map(|argument| &argument.ident);
         let names = self.arguments.iter().map(|argument| &argument.name);
-        if !self.is_stream() {
-            return quote!(#args #(.bind(#names, &#idents))*);
-        }
         // A stream outlives the method's body, so it takes the values along. Its type then names no lifetime but
         // that of `self`.
         let row = Ident::new("row", proc_macro2::Span::mixed_site());
@@ -190,8 +195,8 @@ fn plain(signature: &Signature) -> Result<()> {
         .iter()
         .find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)))
     {
-        return Err(Error::new(
-            parameter.span(),
+        return Err(Error::new_spanned(
+            &parameter,
             format!("`{name}` is one statement and cannot be generic; name the types"),
         ));
     }
@@ -212,8 +217,8 @@ fn receiver(signature: &Signature) -> Result<()> {
             colon_token: None,
             ..
         }) => Ok(()),
-        Some(other) => Err(Error::new(
-            other.span(),
+        Some(other) => Err(Error::new_spanned(
+            &other,
             "take `&self`: a repository is shared, and its state is in the database",
         )),
         None => Err(Error::new(
@@ -232,15 +237,15 @@ fn argument(pattern: &Pat, ty: &Type) -> Result<Argument> {
             pattern.ident.clone()
         }
         _ => {
-            return Err(Error::new(
-                pattern.span(),
+            return Err(Error::new_spanned(
+                &pattern,
                 "give the argument a plain name, which is its `:name` in the SQL",
             ));
         }
     };
     if let Type::ImplTrait(_) = arity::bare(ty) {
-        return Err(Error::new(
-            ty.span(),
+        return Err(Error::new_spanned(
+            &ty,
             format!("name the type of `{ident}`; `impl Trait` cannot be prepared ahead"),
         ));
     }

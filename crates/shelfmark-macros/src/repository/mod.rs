@@ -41,7 +41,7 @@ pub(crate) fn repository(options: TokenStream, item: TokenStream) -> TokenStream
             }
             TraitItem::Fn(item) if item.default.is_some() => kept.push(expand::kept(item)),
             TraitItem::Fn(item) => errors.push(without_attribute(item)),
-            other => errors.push(Error::new(other.span(), "a repository has methods only")),
+            other => errors.push(Error::new_spanned(&other, "a repository has methods only")),
         }
     }
 
@@ -71,8 +71,8 @@ fn not_a_trait(error: Error) -> Error {
 
 fn plain(source: &ItemTrait) -> Result<()> {
     if let Some(parameter) = source.generics.params.first() {
-        return Err(Error::new(
-            parameter.span(),
+        return Err(Error::new_spanned(
+            &parameter,
             "a repository has no parameters; name the types",
         ));
     }

@@ -1,8 +1,9 @@
 //! What a method becomes: the statement it registers, and the call it makes.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::Type;
+use syn::spanned::Spanned as _;
 
 use super::method::Method;
 use crate::statement::StatementSource;
@@ -38,6 +39,20 @@ impl<'m> Call<'m> {
         Call { method, args }
     }
 
+    /// Blamed on the type of the row where it is none.
+    fn awaited_row(&self, function: &str, row: &Type) -> TokenStream {
+        let function = Ident::new(function, Span::call_site());
+        let args = &self.args;
+        quote_spanned! {row.span()=>
+            ::shelfmark::__private::call::#function::<#row>(
+                ::shelfmark::__private::Executor::handle(self),
+                &STATEMENT,
+                #args,
+            )
+            .await
+        }
+    }
+
     fn awaited(&self, function: TokenStream) -> TokenStream {
         let args = &self.args;
         quote! {
@@ -51,15 +66,15 @@ impl<'m> Call<'m> {
     }
 
     pub(crate) fn one(&self, row: &Type) -> TokenStream {
-        self.awaited(quote!(fetch_one::<#row>))
+        self.awaited_row("fetch_one", row)
     }
 
     pub(crate) fn optional(&self, row: &Type) -> TokenStream {
-        self.awaited(quote!(fetch_optional::<#row>))
+        self.awaited_row("fetch_optional", row)
     }
 
     pub(crate) fn many(&self, row: &Type) -> TokenStream {
-        self.awaited(quote!(fetch_all::<#row>))
+        self.awaited_row("fetch_all", row)
     }
 
     pub(crate) fn stream(&self, row: &Type) -> TokenStream {

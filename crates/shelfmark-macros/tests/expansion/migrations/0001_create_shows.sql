@@ -1,0 +1,1 @@
+CREATE TABLE shows (show_id TEXT PRIMARY KEY);

@@ -1,0 +1,1 @@
+CREATE INDEX shows_search ON shows USING gin (title);

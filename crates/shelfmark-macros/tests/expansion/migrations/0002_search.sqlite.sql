@@ -1,0 +1,1 @@
+CREATE VIRTUAL TABLE shows_search USING fts5 (title);

@@ -1,0 +1,28 @@
+use shelfmark::prelude::*;
+
+#[derive(Entity)]
+#[entity(table = "shows")]
+pub struct Show {
+    #[id]
+    pub show_id: String,
+    pub title: String,
+}
+
+#[repository(entity = Show)]
+pub trait Shows {
+    #[find]
+    #[query("SELECT {*} FROM shows WHERE show_id = :show_id")]
+    async fn twice(&self, show_id: &str) -> Result<Option<Show>>;
+
+    async fn without(&self, show_id: &str) -> Result<Option<Show>>;
+
+    #[find(by = "title")]
+    async fn with_options(&self, title: &str) -> Result<Option<Show>>;
+
+    #[find]
+    #[cached(key = "show:{show_id}", ttl = "5m")]
+    async fn cached(&self, show_id: &str) -> Result<Option<Show>>;
+}
+
+fn main() {}
+

@@ -1,0 +1,18 @@
+use shelfmark::prelude::*;
+
+#[derive(FromRow)]
+pub enum NotAStruct {
+    A,
+}
+
+#[derive(FromRow)]
+pub struct Unit;
+
+#[derive(FromRow)]
+pub struct Empty {}
+
+#[derive(FromRow)]
+pub struct Positional(#[column("a")] i64);
+
+fn main() {}
+
