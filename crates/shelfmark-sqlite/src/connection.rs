@@ -146,7 +146,9 @@ impl Connection {
             signals,
             _open: OpenGuard::new(open),
         };
-        connection.install().map_err(|failure| connection.error(failure))?;
+        connection
+            .install()
+            .map_err(|failure| connection.error(failure))?;
         connection
             .set_up(patience)
             .map_err(|error| file_trouble(place, error))?;
@@ -199,9 +201,9 @@ impl Connection {
     /// open a new file at once.
     fn enter_log_mode(&self, patience: Instant) -> Result<()> {
         loop {
-            let mode = self
-                .raw
-                .query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+            let mode = self.raw.query_row("PRAGMA journal_mode = WAL", [], |row| {
+                row.get::<_, String>(0)
+            });
             let failure = match mode {
                 Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
                 Ok(mode) => {
@@ -263,8 +265,9 @@ impl Connection {
             return Err(closed());
         }
         if self.signals.stopped() {
-            return Err(Error::new(ErrorKind::Timeout)
-                .with_detail("the work was stopped before its end"));
+            return Err(
+                Error::new(ErrorKind::Timeout).with_detail("the work was stopped before its end")
+            );
         }
         Ok(())
     }
@@ -340,10 +343,7 @@ impl Connection {
     }
 }
 
-fn copy_pages(
-    from: &rusqlite::Connection,
-    to: &mut rusqlite::Connection,
-) -> rusqlite::Result<()> {
+fn copy_pages(from: &rusqlite::Connection, to: &mut rusqlite::Connection) -> rusqlite::Result<()> {
     let backup = rusqlite::backup::Backup::new(from, to)?;
     backup.run_to_completion(i32::MAX, Duration::ZERO, None)
 }
@@ -353,7 +353,10 @@ fn file_trouble(place: &Place, error: Error) -> Error {
     match place {
         Place::Memory => error,
         Place::File(path) => {
-            if error.code().is_some_and(|code| code.starts_with("SQLITE_CANTOPEN")) {
+            if error
+                .code()
+                .is_some_and(|code| code.starts_with("SQLITE_CANTOPEN"))
+            {
                 unopenable(path, error)
             } else {
                 error
@@ -367,8 +370,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<()> {
     let Some(folder) = path.parent() else {
         return Ok(());
     };
-    std::fs::create_dir_all(folder)
-        .map_err(|reason| crate::error::folder_refused(folder, &reason))
+    std::fs::create_dir_all(folder).map_err(|reason| crate::error::folder_refused(folder, &reason))
 }
 
 #[cfg(test)]

@@ -60,10 +60,7 @@ fn with_name(error: Error, name: Option<String>) -> Error {
 }
 
 /// Searches for no longer than the budget. What is searched only reads, so its interruption undoes nothing.
-pub(crate) fn bounded<T>(
-    connection: &Connection,
-    search: impl FnOnce() -> Option<T>,
-) -> Option<T> {
+pub(crate) fn bounded<T>(connection: &Connection, search: impl FnOnce() -> Option<T>) -> Option<T> {
     let _bound = connection.signals().bound_search(SEARCH_BUDGET);
     search()
 }

@@ -32,6 +32,19 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 ///
 /// Of [`PoolSettings`] it uses `max`, the number of connections that read, and `acquire_timeout`, which bounds the
 /// wait for a connection and for a lock that another process holds. The others are for servers.
+///
+/// ```
+/// use shelfmark_core::{Engine as _, config::PoolSettings};
+/// use shelfmark_sqlite::SqliteEngine;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let engine = SqliteEngine::memory(&PoolSettings::default())?;
+/// engine.ping().await?;
+/// assert_eq!(engine.status().engine, "SQLite memory:");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct SqliteEngine {
     site: Arc<Site>,
     /// `None` for a database in memory, where the writer does all.
@@ -137,10 +150,10 @@ impl SqliteEngine {
     async fn lease(&self, route: Route, method: &'static str) -> Result<Lease> {
         let (pool, _) = match route {
             Route::Read => self.reading(),
-            Route::Write | Route::Session => self.writing(),
+            Route::Write | Route::Session | Route::Bare => self.writing(),
         };
         let mut lease = pool.acquire(method).await?;
-        if route == Route::Session {
+        if route.spends() {
             lease.spend();
         }
         Ok(lease)
@@ -182,7 +195,10 @@ impl SqliteEngine {
             pool.refuse();
         }
         let mut outcome = Ok(());
-        if tokio::time::timeout(deadline, self.returned()).await.is_err() {
+        if tokio::time::timeout(deadline, self.returned())
+            .await
+            .is_err()
+        {
             tracing::warn!(place = %self.site.place, "stopping the work that outlasted the deadline of a close");
             self.site.enter(Phase::Stopping);
             for pool in self.pools() {
@@ -313,10 +329,8 @@ impl Engine for SqliteEngine {
     fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Description>> {
         Box::pin(async move {
             // Some PRAGMAs take effect while they are prepared.
-            let lease = match Route::of(sql, Access::Read)? {
-                Route::Session => self.lease(Route::Session, "describe").await?,
-                Route::Read | Route::Write => self.lease(Route::Read, "describe").await?,
-            };
+            let route = Route::of(sql, Access::Read)?;
+            let lease = self.lease(route, "describe").await?;
             let sql = sql.to_owned();
             on_lease(lease, move |connection| {
                 describe::describe(connection, &sql)
@@ -341,7 +355,7 @@ impl Engine for SqliteEngine {
         holders.extend(readers.holders);
         holders.sort_by_key(|holder| std::cmp::Reverse(holder.held_for));
         PoolStatus::new(
-            format!("SQLite {}", self.site.place),
+            format!("SQLite {}", self.site.place.address()),
             writer.max + readers.max,
             writer.open + readers.open,
             writer.in_use + readers.in_use,

@@ -70,10 +70,24 @@ fn classify(code: i32, message: Option<&str>, at: Circumstances<'_>) -> Error {
         ffi::SQLITE_CONSTRAINT_CHECK => return Error::new(ErrorKind::Check),
         // Names the types and the column, never the value.
         ffi::SQLITE_CONSTRAINT_DATATYPE => {
-            return with_message(ErrorKind::InvalidInput, "a value has the wrong type", message);
+            return with_message(
+                ErrorKind::InvalidInput,
+                "a value has the wrong type",
+                message,
+            );
+        }
+        // ON DELETE RESTRICT is a trigger inside.
+        ffi::SQLITE_CONSTRAINT_TRIGGER if message == Some("FOREIGN KEY constraint failed") => {
+            return Error::new(ErrorKind::ForeignKey);
         }
         ffi::SQLITE_CONSTRAINT_TRIGGER => {
             return Error::new(ErrorKind::Other).with_detail("a trigger refused the statement");
+        }
+        // Only a script can begin like this; what this crate begins takes the write lock first.
+        ffi::SQLITE_BUSY_SNAPSHOT => {
+            return Error::new(ErrorKind::Serialization).with_detail(
+                "the transaction read before another process wrote, so it can no longer write; begin it with BEGIN IMMEDIATE",
+            );
         }
         ffi::SQLITE_READONLY_DBMOVED => {
             return Error::new(ErrorKind::Connection).with_detail(format!(
@@ -146,7 +160,10 @@ pub(crate) fn unopenable(path: &Path, error: Error) -> Error {
             path.display()
         ));
     }
-    let asked = std::fs::OpenOptions::new().read(true).write(true).open(path);
+    let asked = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path);
     match asked {
         Err(reason) => Error::new(ErrorKind::Connection)
             .with_detail(format!(

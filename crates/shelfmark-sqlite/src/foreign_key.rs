@@ -79,7 +79,10 @@ pub(crate) fn violated_by(connection: &Connection, attempt: Attempt<'_>) -> Opti
 /// The name of a foreign key that is violated now, at the end of a transaction.
 pub(crate) fn violated_at_commit(connection: &Connection) -> Option<String> {
     let keys = keys(connection)?;
-    let violations = violations(connection, "SELECT \"table\", fkid FROM pragma_foreign_key_check")?;
+    let violations = violations(
+        connection,
+        "SELECT \"table\", fkid FROM pragma_foreign_key_check",
+    )?;
     let key = keys
         .iter()
         .find(|key| violations.contains_key(&(key.table.to_ascii_lowercase(), key.id)))?;
@@ -276,14 +279,18 @@ fn violations(connection: &Connection, sql: &str) -> Option<Violations> {
 }
 
 fn name_of(connection: &Connection, key: &Key) -> Option<String> {
-    of_table(connection, &key.table).into_iter().find_map(|one| {
-        let refers = one
-            .references
-            .as_deref()
-            .is_some_and(|parent| parent.eq_ignore_ascii_case(&key.parent));
-        (one.kind == ConstraintKind::ForeignKey && refers && same_columns(&one.columns, &key.columns))
+    of_table(connection, &key.table)
+        .into_iter()
+        .find_map(|one| {
+            let refers = one
+                .references
+                .as_deref()
+                .is_some_and(|parent| parent.eq_ignore_ascii_case(&key.parent));
+            (one.kind == ConstraintKind::ForeignKey
+                && refers
+                && same_columns(&one.columns, &key.columns))
             .then_some(one.name)
-    })
+        })
 }
 
 #[cfg(test)]
@@ -296,8 +303,14 @@ mod tests {
             ("INSERT INTO t VALUES (1)", Change::Insert),
             ("insert into t select a from b", Change::Insert),
             ("INSERT OR REPLACE INTO t VALUES (1)", Change::Any),
-            ("INSERT INTO t VALUES (1) ON CONFLICT DO UPDATE SET a = 1", Change::Any),
-            ("WITH a AS (DELETE FROM b) UPDATE t SET a = 1", Change::Update),
+            (
+                "INSERT INTO t VALUES (1) ON CONFLICT DO UPDATE SET a = 1",
+                Change::Any,
+            ),
+            (
+                "WITH a AS (DELETE FROM b) UPDATE t SET a = 1",
+                Change::Update,
+            ),
             ("DELETE FROM t WHERE a = 'update'", Change::Delete),
             ("SELECT 1", Change::Any),
         ] {

@@ -108,7 +108,7 @@ impl Pool {
             Role::Only => "",
         };
         PoolStatus::new(
-            format!("SQLite {}{kind}", self.site.place),
+            format!("SQLite {}{kind}", self.site.place.address()),
             self.size,
             self.open.load(Ordering::Relaxed),
             self.holders.held(),
@@ -240,8 +240,8 @@ impl Lease {
             tracing::warn!(%place, "a connection could not be rolled back and is closed");
             return None;
         }
-        let readable_again = !self.made_read_only
-            || connection.batch("PRAGMA query_only = OFF").is_ok();
+        let readable_again =
+            !self.made_read_only || connection.batch("PRAGMA query_only = OFF").is_ok();
         if !self.spent && readable_again {
             return Some(connection);
         }

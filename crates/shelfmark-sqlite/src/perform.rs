@@ -87,10 +87,16 @@ pub(crate) fn fetch(
 ) -> Result<Box<dyn RowSink>> {
     let values = ready(job.values);
     atomically(connection, job.route, || {
-        query(connection, job.route, &job.sql, &values, |step| match step {
-            Step::Columns(statement) => start(&mut *sink, statement).map(|()| Flow::More),
-            Step::Row(row) => sink.row(&row),
-        })
+        query(
+            connection,
+            job.route,
+            &job.sql,
+            &values,
+            |step| match step {
+                Step::Columns(statement) => start(&mut *sink, statement).map(|()| Flow::More),
+                Step::Row(row) => sink.row(&row),
+            },
+        )
     })?;
     Ok(sink)
 }
@@ -143,7 +149,7 @@ fn atomically<T>(
     route: Route,
     work: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    if route != Route::Write || !connection.is_idle() {
+    if !route.in_transaction() || !connection.is_idle() {
         return work();
     }
     connection.begin_writing()?;
@@ -161,11 +167,7 @@ fn atomically<T>(
 
 /// Refuses a statement that was declared to read and writes, outside a transaction. A reader of a file refuses it by
 /// itself; the one connection of a database in memory would not.
-fn keeps_its_word(
-    connection: &Connection,
-    route: Route,
-    statement: &Statement<'_>,
-) -> Result<()> {
+fn keeps_its_word(connection: &Connection, route: Route, statement: &Statement<'_>) -> Result<()> {
     let writes = !statement.readonly() && statement.is_explain() == 0;
     if route == Route::Read && writes && connection.is_idle() {
         return Err(Error::new(ErrorKind::Other)

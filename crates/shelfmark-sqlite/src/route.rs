@@ -12,11 +12,23 @@ pub(crate) enum Route {
     Read,
     /// On the writer, in a transaction of its own unless one is open.
     Write,
-    /// On the writer, in no transaction of its own; the connection is replaced afterwards.
+    /// As a write; the connection is replaced afterwards.
     Session,
+    /// As a session, but in no transaction: SQLite does not do it inside one, or not fully.
+    Bare,
 }
 
 impl Route {
+    /// Whether it asks for a transaction of its own, unless one is open.
+    pub(crate) fn in_transaction(self) -> bool {
+        matches!(self, Route::Write | Route::Session)
+    }
+
+    /// Whether its connection is replaced afterwards.
+    pub(crate) fn spends(self) -> bool {
+        matches!(self, Route::Session | Route::Bare)
+    }
+
     /// The way of `sql`, which was declared as `access`.
     pub(crate) fn of(sql: &str, access: Access) -> Result<Route> {
         let mut words = Words(sql);
@@ -24,32 +36,27 @@ impl Route {
             Error::new(ErrorKind::Other)
                 .with_detail("the statement is empty: there is nothing but comments in it")
         })?;
-        let is = |list: &[&str]| list.iter().any(|word| first.eq_ignore_ascii_case(word));
-        if is(&[
-            "begin",
-            "commit",
-            "end",
-            "rollback",
-            "savepoint",
-            "release",
-        ]) {
+        let among =
+            |word: &str, list: &[&str]| list.iter().any(|one| word.eq_ignore_ascii_case(one));
+        let is = |list: &[&str]| among(first, list);
+        if is(&["begin", "commit", "end", "rollback", "savepoint", "release"]) {
             return Err(Error::new(ErrorKind::Unsupported).with_detail(format!(
                 "{} cannot be sent as a statement; use db.transaction and tx.savepoint, which also end what they begin",
                 first.to_ascii_uppercase()
             )));
         }
-        // VACUUM refuses to run inside a transaction, so it cannot get one of its own.
-        let leaves_state = is(&["pragma", "attach", "detach", "vacuum"])
-            || (is(&["create"])
-                && words.next().is_some_and(|second| {
-                    ["temp", "temporary"]
-                        .iter()
-                        .any(|word| second.eq_ignore_ascii_case(word))
-                }));
-        if leaves_state {
-            return Ok(Route::Session);
+        // Some PRAGMAs take effect while they are prepared, so they do when they are only explained.
+        if is(&["pragma", "attach", "detach", "vacuum"])
+            || (is(&["explain"]) && words.by_ref().take(3).any(|word| among(word, &["pragma"])))
+        {
+            return Ok(Route::Bare);
         }
+        let makes_temporary = is(&["create"])
+            && words
+                .next()
+                .is_some_and(|word| among(word, &["temp", "temporary"]));
         Ok(match access {
+            _ if makes_temporary => Route::Session,
             Access::Read => Route::Read,
             Access::Write => Route::Write,
             Access::Session => Route::Session,
@@ -57,7 +64,7 @@ impl Route {
     }
 }
 
-/// The words of a text up to the first that is none, without comments and opening parentheses.
+/// The words of a text up to the first sign, without comments and opening parentheses.
 struct Words<'s>(&'s str);
 
 impl<'s> Iterator for Words<'s> {
@@ -69,8 +76,9 @@ impl<'s> Iterator for Words<'s> {
             .find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))
             .unwrap_or(rest.len());
         let (word, after) = rest.split_at_checked(end)?;
-        self.0 = after;
-        // A text that begins with a sign is a syntax error, which SQLite explains better.
+        // A sign is an empty word and the last one. SQLite explains better what is wrong with a text that begins
+        // with one.
+        self.0 = if word.is_empty() { "" } else { after };
         (!rest.is_empty()).then_some(word)
     }
 }
@@ -114,15 +122,17 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_the_connection_goes_the_way_of_the_session() {
-        for sql in [
-            "PRAGMA foreign_keys = OFF",
-            "attach 'a' AS b",
-            "CREATE TEMP TABLE t (a)",
-            "create temporary view v as select 1",
-            "VACUUM",
+    fn what_changes_the_connection_spends_it() {
+        for (sql, route) in [
+            ("PRAGMA foreign_keys = OFF", Route::Bare),
+            ("EXPLAIN QUERY PLAN PRAGMA query_only = OFF", Route::Bare),
+            ("attach 'a' AS b", Route::Bare),
+            ("VACUUM", Route::Bare),
+            ("CREATE TEMP TABLE t (a)", Route::Session),
+            ("create temporary view v as select 1", Route::Session),
         ] {
-            assert_eq!(Route::of(sql, Access::Read).unwrap(), Route::Session, "{sql}");
+            assert_eq!(Route::of(sql, Access::Read).unwrap(), route, "{sql}");
+            assert!(route.spends());
         }
     }
 
@@ -135,6 +145,12 @@ mod tests {
             ("INSERT INTO begins VALUES (1)", Access::Write, Route::Write),
             ("SELECT changes()", Access::Session, Route::Session),
             ("?", Access::Read, Route::Read),
+            ("EXPLAIN SELECT (1) + 1", Access::Read, Route::Read),
+            (
+                "EXPLAIN QUERY PLAN SELECT pragma FROM t",
+                Access::Read,
+                Route::Read,
+            ),
         ] {
             assert_eq!(Route::of(sql, access).unwrap(), route, "{sql}");
         }

@@ -29,10 +29,7 @@ impl RawRow for SqliteRow<'_, '_> {
 
 /// Tells the sink the columns. Their names are certain only once the statement was stepped, because a step prepares
 /// it anew after a change of the schema.
-pub(crate) fn start(
-    sink: &mut dyn RowSink,
-    statement: &rusqlite::Statement<'_>,
-) -> Result<()> {
+pub(crate) fn start(sink: &mut dyn RowSink, statement: &rusqlite::Statement<'_>) -> Result<()> {
     let names: Vec<&str> = statement.column_names().collect();
     sink.start(&names)
 }

@@ -15,10 +15,9 @@ pub(crate) async fn hop<T: Send + 'static>(
 ) -> Result<T> {
     let token = Token::default();
     let mut stop = StopOnDrop::new(token.clone());
-    let outcome = tokio::task::spawn_blocking(move || {
-        catch_unwind(AssertUnwindSafe(move || work(&token)))
-    })
-    .await;
+    let outcome =
+        tokio::task::spawn_blocking(move || catch_unwind(AssertUnwindSafe(move || work(&token))))
+            .await;
     stop.disarm();
     match outcome {
         Ok(Ok(result)) => result,

@@ -64,7 +64,7 @@ pub(crate) async fn run_held<T: Send + 'static>(
     route: Route,
     work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    if route == Route::Session {
+    if route.spends() {
         held.run_spending(work).await
     } else {
         held.run(When::Whole, work).await
@@ -83,7 +83,9 @@ pub(crate) fn stream_held<'a>(
         if streams && job.route() == Route::Read {
             let mut occupied = held.lock(When::Whole).await?;
             return Ok(stream::batches(held.site(), move |token, outlet| {
-                occupied.run(token, |connection| stream::pump(connection, job, sink, outlet))
+                occupied.run(token, |connection| {
+                    stream::pump(connection, job, sink, outlet)
+                })
             }));
         }
         let sink = run_held(held, job.route(), move |connection| {

@@ -16,6 +16,16 @@ pub(crate) enum Place {
     Memory,
 }
 
+impl Place {
+    /// The place as an address, for the pool's status.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Place::File(path) => path.display().to_string(),
+            Place::Memory => "memory:".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -74,11 +84,7 @@ impl Site {
     /// Waits until `phase` is reached.
     pub(crate) async fn reached(&self, phase: Phase) {
         // The sender is this value, so it cannot be gone.
-        let _ = self
-            .phase
-            .subscribe()
-            .wait_for(|now| *now >= phase)
-            .await;
+        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
     }
 
     /// Refuses new work once closing has begun.

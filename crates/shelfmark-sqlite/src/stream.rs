@@ -169,7 +169,9 @@ impl Stream for Batches {
             Some(Message::Panicked(panic)) => resume_unwind(panic),
             Some(Message::End) => None,
             Some(Message::Batch(_)) | None => Some(Err(Error::new(ErrorKind::Connection)
-                .with_detail("the stream was cut off because the database or the runtime was shut down"))),
+                .with_detail(
+                    "the stream was cut off because the database or the runtime was shut down",
+                ))),
         })
     }
 }

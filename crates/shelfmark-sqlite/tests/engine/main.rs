@@ -1,0 +1,18 @@
+//! The rules of the embedded engine, asked through the traits of core.
+
+mod cancellation;
+mod closing;
+mod constraints;
+mod describing;
+mod disk;
+mod foreign_keys;
+mod locking;
+mod maintenance;
+mod opening;
+mod panics;
+mod sessions;
+mod statements;
+mod streams;
+mod support;
+mod values;
+mod waiting;

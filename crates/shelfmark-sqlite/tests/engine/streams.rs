@@ -1,0 +1,181 @@
+//! Streams: batches, back-pressure, early ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use shelfmark_core::{Channel, Engine, ErrorKind, Flow, RawRow, Result, RowSink};
+
+use crate::support::*;
+
+fn numbers(count: usize) -> String {
+    format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {count}) SELECT i FROM n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_gives_every_row_once_and_in_order() -> Outcome {
+    for db in both().await? {
+        for count in [0, 1, 255, 256, 257, 10_000] {
+            let sql = numbers(count.max(1));
+            let sql = if count == 0 { "SELECT a FROM t" } else { &sql };
+            let sinks: Vec<_> = db
+                .engine
+                .stream(read(sql), Box::<Cells>::default())
+                .map_ok(cells)
+                .try_collect()
+                .await?;
+            let rows: Vec<_> = sinks.into_iter().flat_map(|cells| cells.rows).collect();
+            assert_eq!(rows.len(), count);
+            let expected = (1..).map(shelfmark_core::ValueRef::I64);
+            assert!(
+                rows.iter()
+                    .zip(expected)
+                    .all(|(row, value)| row[0] == value)
+            );
+        }
+        db.assert_nothing_is_left_open().await?;
+    }
+    Ok(())
+}
+
+/// Counts how many rows were read, over all batches.
+struct Counting {
+    read: Arc<AtomicUsize>,
+    held: usize,
+}
+
+impl RowSink for Counting {
+    fn start(&mut self, _: &[&str]) -> Result<()> {
+        Ok(())
+    }
+    fn row(&mut self, _: &dyn RawRow) -> Result<Flow> {
+        self.read.fetch_add(1, Ordering::SeqCst);
+        self.held += 1;
+        Ok(Flow::More)
+    }
+    fn held(&self) -> usize {
+        self.held
+    }
+    fn next_batch(&self) -> Box<dyn RowSink> {
+        Box::new(Counting {
+            read: Arc::clone(&self.read),
+            held: 0,
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_reads_a_few_batches_ahead_and_no_more() -> Outcome {
+    let db = file().await?;
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+    let rows_read = Arc::new(AtomicUsize::new(0));
+    let sink = Counting {
+        read: Arc::clone(&rows_read),
+        held: 0,
+    };
+    let mut batches = db.engine.stream(read(endless), Box::new(sink));
+    for taken in 1..=20 {
+        let batch = batches.next().await.ok_or("it ended")??;
+        assert_eq!(batch.held(), 256);
+        let ahead = rows_read.load(Ordering::SeqCst) - taken * 256;
+        assert!(ahead <= 4 * 256, "{ahead} rows ahead");
+    }
+    assert_eq!(db.engine.status().in_use, 1);
+    // A dropped stream frees its connection, also while it waits for its reader.
+    drop(batches);
+    db.assert_nothing_is_left_open().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_dropped_while_sqlite_works_stops_it() -> Outcome {
+    let db = file().await?;
+    let mut batches = db.engine.stream(read(ENDLESS), Box::<Cells>::default());
+    assert!(
+        dropped_after(batches.next(), Duration::from_millis(30))
+            .await
+            .is_none()
+    );
+    drop(batches);
+    db.assert_nothing_is_left_open().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_in_a_stream_is_its_last_item() -> Outcome {
+    for db in both().await? {
+        let mut wrong = db
+            .engine
+            .stream(read("SELECT * FROM missing"), Box::<Cells>::default());
+        let error = wrong
+            .next()
+            .await
+            .ok_or("it was empty")?
+            .err()
+            .ok_or("it ran")?;
+        assert!(error.to_string().contains("no such table"), "{error}");
+        assert!(wrong.next().await.is_none());
+
+        db.execute("INSERT INTO t SELECT 1 FROM json_each('[1,2,3]')")
+            .await?;
+        let sql = "SELECT CASE WHEN a = 1 THEN abs(-9223372036854775808) END FROM t";
+        let items: Vec<_> = db
+            .engine
+            .stream(read(sql), Box::<Cells>::default())
+            .collect()
+            .await;
+        assert_eq!(items.len(), 1);
+        let error = items
+            .into_iter()
+            .next()
+            .and_then(Result::err)
+            .ok_or("it ran")?;
+        assert_eq!(error.kind(), ErrorKind::Other);
+        db.assert_nothing_is_left_open().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_a_write_is_written_as_a_whole() -> Outcome {
+    for db in both().await? {
+        let sql = format!("INSERT INTO t {} RETURNING a", numbers(1_000));
+        let mut batches = db.engine.stream(write(&sql), Box::<Cells>::default());
+        batches.next().await.ok_or("it was empty")??;
+        drop(batches);
+        assert_eq!(db.number("SELECT count(*) FROM t").await?, 1_000);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_in_a_transaction_sees_it_and_may_end_early() -> Outcome {
+    for db in both().await? {
+        let session = begin(&*db.engine).await?;
+        let sql = format!("INSERT INTO t {}", numbers(5_000));
+        session.execute(write(&sql)).await?;
+        let mut batches = session.stream(read("SELECT a FROM t"), Box::<Cells>::default());
+        batches.next().await.ok_or("it was empty")??;
+        drop(batches);
+        session.execute(write("DELETE FROM t WHERE a > 10")).await?;
+        session.commit().await?;
+        assert_eq!(db.number("SELECT count(*) FROM t").await?, 10);
+        db.assert_nothing_is_left_open().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_memory_a_stream_holds_nothing_up() -> Outcome {
+    let db = memory_with(&settings()).await?;
+    db.execute(&format!("INSERT INTO t {}", numbers(5_000)))
+        .await?;
+    let mut batches = db
+        .engine
+        .stream(read("SELECT a FROM t"), Box::<Cells>::default());
+    batches.next().await.ok_or("it was empty")??;
+    assert_eq!(db.engine.status().in_use, 0);
+    assert_eq!(db.execute("DELETE FROM t").await?, 5_000);
+    Ok(())
+}
