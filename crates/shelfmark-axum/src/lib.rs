@@ -1,1 +1,85 @@
-//! Shelfmark beside axum: problems, pages, health.
+//! Shelfmark beside axum: what every HTTP service on a database needs, and nothing about any one of them.
+//!
+//! * [`Problem`]: error responses as RFC 9457 has them; an error of the data layer becomes the right one with `?`.
+//! * [`ListQuery`], [`Query`], [`Path`], [`Json`]: extractors that refuse with a problem naming what is wrong.
+//! * [`health_router`]: `/healthz` and `/readyz`.
+//! * [`guarded`]: body limit, deadline, panics and unknown addresses, all answered with problems; or each on its own.
+//! * [`serve`]: runs a router until it is asked to stop, and then lets requests finish within a bounded time.
+//!
+//! ```no_run
+//! use axum::{Router, extract::State, routing::get};
+//! use serde::Deserialize;
+//! use shelfmark::prelude::*;
+//! use shelfmark_axum::{Json, ListQuery, Problem, RequestLimits, Shutdown, guarded, health_router, serve};
+//! use shelfmark_core::{Cursor, Page};
+//!
+//! #[derive(Deserialize)]
+//! struct Filters {
+//!     since: Option<i32>,
+//! }
+//!
+//! /// GET /titles?since=2000&limit=20&after=…
+//! async fn titles(State(db): State<Db>, list: ListQuery<Filters>) -> Result<Json<Page<String>>, Problem> {
+//!     let limit = list.page.limit()?;
+//!     let since = list.filters.since.unwrap_or(i32::MIN);
+//!     let bound_to = format!("titles since {since}");
+//!     let after = match &list.page.after {
+//!         Some(cursor) => cursor.decode(&bound_to)?,
+//!         None => Vec::new(),
+//!     };
+//!     let after = after.first().and_then(|title| title.as_str()).unwrap_or_default();
+//!     let titles = db
+//!         .fetch_all::<String>(sql!(
+//!             "SELECT title FROM shows WHERE release_year >= :since AND title > :after ORDER BY title LIMIT :most",
+//!             since = since,
+//!             after = after,
+//!             most = i64::from(limit) + 1
+//!         ))
+//!         .await?;
+//!     let page = Page::cut(titles, limit, |last| Cursor::encode(&bound_to, &[last.as_str().into()]))?;
+//!     Ok(Json(page))
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let db = Db::from_env().await?;
+//! let router = Router::new()
+//!     .route("/titles", get(titles))
+//!     .merge(health_router(db.clone()))
+//!     .with_state(db);
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! serve(listener, guarded(router, RequestLimits::default()), Shutdown::on_signals()?).await;
+//! # Ok(()) }
+//! ```
+
+mod body_limit;
+mod deadline;
+mod fallback;
+mod guard;
+mod health;
+mod json;
+mod layers;
+mod list_query;
+mod panic;
+mod parameters;
+mod path;
+mod problem;
+mod query;
+mod serve;
+mod shutdown;
+mod unread;
+mod wording;
+
+pub use body_limit::body_limit;
+pub use deadline::request_deadline;
+pub use fallback::{method_not_allowed, not_found};
+pub use guard::{RequestLimits, guarded};
+pub use health::health_router;
+pub use json::Json;
+pub use layers::RouterLayer;
+pub use list_query::{ListQuery, Unsorted};
+pub use panic::catch_panic;
+pub use path::Path;
+pub use problem::Problem;
+pub use query::Query;
+pub use serve::{Ended, serve};
+pub use shutdown::Shutdown;

@@ -1,7 +1,8 @@
 //! The place in a list where a page ended, as a text for URLs.
 //!
 //! The text is base64url of: a version byte, the fingerprint of what the cursor is bound to (8 bytes), the key values
-//! as a JSON array, and a CRC-32 of all that (4 bytes). Numbers are big endian.
+//! as a JSON array, and a CRC-32 of all that (4 bytes). Numbers are big endian. Whatever another version holds, it too
+//! begins with its number and ends with the checksum.
 
 use std::fmt;
 use std::str::FromStr;
@@ -99,13 +100,12 @@ fn open(text: &str) -> Result<(u64, Vec<serde_json::Value>)> {
     }
     // The decoder refuses padding and stray bits, so that a cursor has exactly one text.
     let payload = URL_SAFE_NO_PAD.decode(text).map_err(|_| invalid(DAMAGED))?;
-    // Other versions may be laid out in another way, so nothing else is looked at before.
-    if payload.first().is_some_and(|version| *version != VERSION) {
-        return Err(invalid(OTHER_VERSION));
-    }
     let (body, checksum) = payload.split_last_chunk().ok_or(invalid(DAMAGED))?;
     if crc32(body) != u32::from_be_bytes(*checksum) {
         return Err(invalid(DAMAGED));
+    }
+    if body.first() != Some(&VERSION) {
+        return Err(invalid(OTHER_VERSION));
     }
     let (bound_to, keys) = body
         .get(1..)
@@ -184,14 +184,25 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_version_is_refused() {
-        let text = URL_SAFE_NO_PAD.encode([VERSION + 1, 0, 0]);
+        let mut payload = vec![VERSION + 1, b'?'];
+        payload.extend(crc32(&payload).to_be_bytes());
+        let text = URL_SAFE_NO_PAD.encode(payload);
         insta::assert_snapshot!(refusal(text.parse::<Cursor>()), @"the cursor was made by another version of this service; start again without a cursor");
     }
 
     #[test]
     fn a_text_that_is_no_cursor_is_refused() {
         insta::assert_snapshot!(refusal("hello".parse::<Cursor>()), @"the cursor is damaged; pass on `next` of the page before as it was given");
-        for text in ["", "=", "AQ==", "é", "AQ", &"A".repeat(1 << 20)] {
+        for text in [
+            "",
+            "=",
+            "AQ==",
+            "é",
+            "AQ",
+            "AAAA",
+            "AAAAAA",
+            &"A".repeat(1 << 20),
+        ] {
             refusal(text.parse::<Cursor>());
         }
     }

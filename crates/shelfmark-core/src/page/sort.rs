@@ -142,9 +142,9 @@ impl<K: SortKey> FromStr for Sort<K> {
 }
 
 fn unknown<K: SortKey>(name: &str) -> Error {
-    let accepted = K::names().join(", ");
+    let accepted = K::names().join("`, `");
     if name.is_empty() {
-        return refused(format!("a sort key is missing; the keys are {accepted}"));
+        return refused(format!("a sort key is missing; the keys are `{accepted}`"));
     }
     let shown: String = name
         .chars()
@@ -152,7 +152,7 @@ fn unknown<K: SortKey>(name: &str) -> Error {
         .take(MAX_SHOWN)
         .collect();
     refused(format!(
-        "unknown sort key `{shown}`; the keys are {accepted}"
+        "unknown sort key `{shown}`; the keys are `{accepted}`"
     ))
 }
 
@@ -236,19 +236,19 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_the_known_ones() {
-        insta::assert_snapshot!(refusal("z"), @"unknown sort key `z`; the keys are a, b, c, d, e, f, g, h, i, j");
-        insta::assert_snapshot!(refusal("a,--b"), @"unknown sort key `-b`; the keys are a, b, c, d, e, f, g, h, i, j");
-        insta::assert_snapshot!(refusal("a, b"), @"unknown sort key ` b`; the keys are a, b, c, d, e, f, g, h, i, j");
+        insta::assert_snapshot!(refusal("z"), @"unknown sort key `z`; the keys are `a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, `j`");
+        insta::assert_snapshot!(refusal("a,--b"), @"unknown sort key `-b`; the keys are `a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, `j`");
+        insta::assert_snapshot!(refusal("a, b"), @"unknown sort key ` b`; the keys are `a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, `j`");
     }
 
     #[test]
     fn a_refused_name_is_not_repeated_at_length() {
-        insta::assert_snapshot!(refusal(&format!("\u{1b}[2J\n{}", "x".repeat(100_000))), @"unknown sort key `[2Jxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`; the keys are a, b, c, d, e, f, g, h, i, j");
+        insta::assert_snapshot!(refusal(&format!("\u{1b}[2J\n{}", "x".repeat(100_000))), @"unknown sort key `[2Jxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`; the keys are `a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, `j`");
     }
 
     #[test]
     fn a_missing_key_is_refused() {
-        insta::assert_snapshot!(refusal(""), @"a sort key is missing; the keys are a, b, c, d, e, f, g, h, i, j");
+        insta::assert_snapshot!(refusal(""), @"a sort key is missing; the keys are `a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, `j`");
         for text in ["-", ",", "a,", ",a", "a,,b", "a,-"] {
             assert_eq!(refusal(text), refusal(""), "{text}");
         }

@@ -1,0 +1,11 @@
+//! What a caller sees, asked through a router.
+
+mod answer;
+mod guard;
+mod health;
+mod json;
+mod lists;
+mod log;
+mod parameters;
+mod problems;
+mod serve;
