@@ -254,8 +254,8 @@ impl<'i> Entity<'i> {
         let name = &self.input.ident;
         let (table, key, generated) = (self.table.name.value(), &self.key, self.generated);
         let pushes = self.fields.iter().map(|field| {
-            let ColumnField { ident, ty, column } = &field.column;
-            let value = quote_spanned! {ty.span()=>
+            let ColumnField { ident, column, .. } = &field.column;
+            let value = quote_spanned! {ident.span()=>
                 ::shelfmark::__private::Value::encode(&self.#ident)
             };
             quote!(row.push(#column, #value);)

@@ -19,7 +19,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         specs.push(quote_spanned! {ty.span()=>
             ::shelfmark::__private::ColumnSpec::of::<#ty>(#column)
         });
-        let value = quote_spanned! {ty.span()=>
+        let value = quote_spanned! {ident.span()=>
             ::shelfmark::__private::Value::encode(&self.#ident)
         };
         pushes.push(quote!(row.push(#column, #value);));

@@ -76,7 +76,6 @@ fn declared(item: &Item<'_>) -> TokenStream {
     });
     let signature = desugared(&item.source.sig, &item.method.output);
     let path = &item.method.path;
-    // Blamed on the return type where that is not this crate's Result.
     let not_implemented = |result: &syn::Type| {
         quote_spanned! {result.span()=>
             ::core::result::Result::Err(::shelfmark::__private::Error::not_implemented(#path))
@@ -129,7 +128,8 @@ pub(crate) fn desugared(signature: &Signature, output: &Output) -> Signature {
 }
 
 fn future_of(result: &syn::Type) -> ReturnType {
-    let future = quote! {
+    // Blamed on the return type where that is not this crate's Result.
+    let future = quote_spanned! {result.span()=>
         impl ::core::future::Future<Output = #result> + ::core::marker::Send
     };
     ReturnType::Type(

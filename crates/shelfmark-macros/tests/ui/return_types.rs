@@ -23,6 +23,9 @@ pub trait Shows {
     async fn dropped(&self) -> Result<()>;
 
     #[query("SELECT title FROM shows")]
+    fn right_stream(&self) -> impl Stream<Item = Result<String>> + Send;
+
+    #[query("SELECT title FROM shows")]
     async fn async_stream(&self) -> impl Stream<Item = Result<String>> + Send;
 
     #[query("SELECT title FROM shows")]
