@@ -57,9 +57,14 @@ fn clip(name: &str, bytes: usize) -> &str {
         .unwrap_or_default()
 }
 
-/// Returns an unquoted name as PostgreSQL keeps it.
-pub(super) fn fold(name: &str) -> String {
-    name.to_ascii_lowercase()
+/// Returns a name as PostgreSQL keeps it: in lower case unless quoted, and cut at its limit.
+pub(super) fn kept_name(name: &str, is_quoted: bool) -> String {
+    let name = clip(name, MAX_NAME_BYTES);
+    if is_quoted {
+        name.to_owned()
+    } else {
+        name.to_ascii_lowercase()
+    }
 }
 
 /// The names already used in a table.

@@ -5,7 +5,7 @@
 //! of the constraint. With the names derived here, both can be told to the user by one name. What
 //! `CREATE UNIQUE INDEX` adds later is not part of the text.
 
-use super::constraint_name::{Names, fold};
+use super::constraint_name::{Names, kept_name};
 use super::significant::{Significant, unquote};
 use super::token::{TokenKind, tokenize_sqlite};
 
@@ -79,7 +79,7 @@ struct Column {
     /// As spelled in its definition.
     name: String,
     /// As PostgreSQL would keep it.
-    folded: String,
+    kept: String,
 }
 
 struct Definition<'a> {
@@ -106,7 +106,7 @@ impl<'a> Definition<'a> {
         while seen.is_symbol(at + 1, ".") {
             at += 2;
         }
-        let table = folded_name(seen, at)?;
+        let table = kept_name_at(seen, at)?;
         let open = at + 1;
         if !seen.is_symbol(open, "(") {
             return None;
@@ -130,7 +130,7 @@ impl<'a> Definition<'a> {
             .filter_map(|&(first, _)| {
                 Some(Column {
                     name: seen.name(first)?,
-                    folded: folded_name(seen, first)?,
+                    kept: kept_name_at(seen, first)?,
                 })
             })
             .collect();
@@ -159,7 +159,7 @@ impl<'a> Definition<'a> {
         let mut reported = None;
         while at < end {
             if seen.is(at, "constraint") {
-                explicit = folded_name(seen, at + 1);
+                explicit = kept_name_at(seen, at + 1);
                 reported = seen.name(at + 1);
                 at += 2;
             } else if let Some((mut constraint, next)) = self.constraint_at(at, &own_columns) {
@@ -280,12 +280,10 @@ fn starts_constraint(seen: &Significant<'_>, at: usize) -> bool {
     seen.is_any(at, &["constraint", "primary", "unique", "check", "foreign"])
 }
 
-fn folded_name(seen: &Significant<'_>, at: usize) -> Option<String> {
-    let name = seen.name(at)?;
-    Some(match seen.kind(at) {
-        Some(TokenKind::Word) => fold(&name),
-        _ => name,
-    })
+/// The name at `at` as PostgreSQL would keep it.
+fn kept_name_at(seen: &Significant<'_>, at: usize) -> Option<String> {
+    let is_quoted = seen.kind(at) != Some(TokenKind::Word);
+    Some(kept_name(&seen.name(at)?, is_quoted))
 }
 
 /// SQLite takes the quotes off the text of a check as if all of it were a quoted name.
@@ -345,7 +343,7 @@ fn name_all(table: &str, unnamed: Vec<Unnamed>) -> Vec<TableConstraint> {
             waiting.into_iter().partition(|(_, one)| one.kind == kind);
         waiting = later;
         for (index, one) in now {
-            let columns: Vec<&str> = one.columns.iter().map(|c| c.folded.as_str()).collect();
+            let columns: Vec<&str> = one.columns.iter().map(|c| c.kept.as_str()).collect();
             let name = match one.explicit {
                 Some(name) => name,
                 None => names.choose(table, &columns, label),

@@ -195,7 +195,8 @@ impl<'a> Scanner<'a> {
             }
             return Err(unterminated("this comment", "*/", start, start + 2));
         };
-        let inner = self.sql.get(start + 2..close).unwrap_or_default();
+        // Up to and with the closing star, for `/*/` also is both an opening and a closing one.
+        let inner = self.sql.get(start + 2..=close).unwrap_or_default();
         match inner.find("/*") {
             Some(at) if self.reading == Reading::Both => Err(SqlError::new(
                 "`/*` inside a comment opens a second comment for PostgreSQL but not for SQLite; \
@@ -217,9 +218,13 @@ impl<'a> Scanner<'a> {
                 start,
                 start + 1,
             )),
-            Some(before) if before.kind == TokenKind::Number && before.end == start => {
+            Some(before) if before.end == start && self.ends_in_a_prefix(before) => {
                 Err(SqlError::new(
-                    "a string touches the number before it; write a space between them",
+                    format!(
+                        "a string touches `{}`, whose `e` PostgreSQL may take for the prefix of an \
+                         E'…' string; write a space between them",
+                        before.text(self.sql)
+                    ),
                     before.start,
                     start + 1,
                 ))
@@ -229,6 +234,14 @@ impl<'a> Scanner<'a> {
                 Ok((TokenKind::String, end))
             }
         }
+    }
+
+    /// Says whether one database may end the token before a last `e`.
+    fn ends_in_a_prefix(&self, token: &Token) -> bool {
+        matches!(
+            token.kind,
+            TokenKind::Number | TokenKind::Param | TokenKind::Positional
+        ) && token.text(self.sql).ends_with(['e', 'E'])
     }
 
     fn escape_string(&self) -> Result<(TokenKind, usize), SqlError> {
@@ -264,6 +277,14 @@ impl<'a> Scanner<'a> {
     /// `$tag$…$tag$`, `$1` or `$name`.
     fn dollar(&self) -> Result<(TokenKind, usize), SqlError> {
         let start = self.pos;
+        let touched = self.tokens.last();
+        if touched.is_some_and(|before| before.kind == TokenKind::Number) {
+            return Err(SqlError::new(
+                "a dollar sign touches the number before it; write a space between them",
+                start,
+                start + 1,
+            ));
+        }
         if self.reading == Reading::Both {
             let tag_end = match self.byte_at(start + 1) {
                 Some(byte) if starts_name(byte) => {
@@ -279,7 +300,12 @@ impl<'a> Scanner<'a> {
                 };
             }
         }
-        let end = self.while_true(start + 1, continues_name);
+        let end = match self.byte_at(start + 1) {
+            Some(byte) if byte.is_ascii_digit() && self.reading == Reading::Both => {
+                self.while_true(start + 1, |b| b.is_ascii_digit())
+            }
+            _ => self.while_true(start + 1, continues_name),
+        };
         let kind = if end > start + 1 {
             TokenKind::Positional
         } else {

@@ -134,7 +134,7 @@ impl std::error::Error for SqlError {}
 /// A string, quoted name, comment, dollar quote or brace without its end; a NUL character; braces
 /// around anything but `*`, `alias.*` or a name; and text on whose tokens the two databases
 /// disagree: a comment opened inside a comment, a lone carriage return inside a line comment, a
-/// string continuing an `E'…'` string, a string touching a number, a byte order mark after the
+/// string continuing an `E'…'` string, a string touching the last `e` of a number or marker, a dollar sign touching a number, a byte order mark after the
 /// start.
 pub fn tokenize(sql: &str) -> Result<Vec<Token>, SqlError> {
     Scanner::new(sql, Reading::Both).run()
@@ -278,6 +278,11 @@ mod tests {
     fn markers_of_drivers_are_told_from_operators() {
         assert_eq!(cut("$1"), [(Positional, "$1")]);
         assert_eq!(cut("$name"), [(Positional, "$name")]);
+        assert_eq!(
+            cut("$1$$a$$"),
+            [(Positional, "$1"), (DollarString, "$$a$$")]
+        );
+        assert_eq!(cut("a ?'b'")[1..], [(Positional, "?"), (String, "'b'")]);
         assert_eq!(cut("?12"), [(Positional, "?12")]);
         assert_eq!(cut("@name"), [(Positional, "@name")]);
         assert_eq!(cut("=@name"), [(Operator, "="), (Positional, "@name")]);
@@ -343,7 +348,12 @@ mod tests {
             ("/*/* */", "/*", "opens a second comment"),
             ("-- a\rDELETE FROM t", "\r", "lone carriage return"),
             ("E'a'\n'\\''", "'", "may continue it"),
-            ("1e'\\''", "1e'", "touches the number"),
+            ("/*/*/", "/*", "opens a second comment"),
+            ("1e'\\''", "1e'", "touches `1e`"),
+            ("$e'\\''", "$e'", "touches `$e`"),
+            ("@e'\\''", "@e'", "touches `@e`"),
+            (":e'\\''", ":e'", "touches `:e`"),
+            ("1ae$$ $$", "$", "touches the number"),
             ("SELECT '\0'", "\0", "NUL"),
             ("a;\u{feff}b", "\u{feff}", "byte order mark"),
         ] {
