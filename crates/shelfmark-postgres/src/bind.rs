@@ -157,7 +157,10 @@ fn mismatch(value: &ValueRef<'_>, ty: &PgType) -> ValueError {
 
 #[cold]
 fn out_of_range(ty: &PgType) -> ValueError {
-    ValueError::new(format!("the number is out of range for {}", types::name(ty)))
+    ValueError::new(format!(
+        "the number is out of range for {}",
+        types::name(ty)
+    ))
 }
 
 fn scalar(value: &ValueRef<'_>, ty: &PgType, out: &mut BytesMut) -> Result<(), ValueError> {
@@ -249,7 +252,7 @@ fn list(
 ) -> Result<(), (usize, ValueError)> {
     let too_long = |index| (index, ValueError::new("the list is too long"));
     let count = i32::try_from(values.len()).map_err(|_| too_long(values.len()))?;
-    let has_null = values.iter().any(|value| *value == ValueRef::Null);
+    let has_null = values.contains(&ValueRef::Null);
     out.put_i32(i32::from(count > 0));
     out.put_i32(i32::from(has_null));
     out.put_u32(element.oid());
@@ -296,7 +299,9 @@ mod tests {
     #[test]
     fn integers_are_sent_by_the_type_the_server_expects() {
         let mut out = BytesMut::new();
-        let mut send = |number, ty| sent(&ValueRef::I64(number), &ty, &mut out).map(|value| format!("{value:?}"));
+        let mut send = |number, ty| {
+            sent(&ValueRef::I64(number), &ty, &mut out).map(|value| format!("{value:?}"))
+        };
         assert_eq!(send(7, PgType::INT2).unwrap(), "I16(7)");
         assert_eq!(send(7, PgType::NUMERIC).unwrap(), "Decimal(7)");
         assert_eq!(send(7, PgType::FLOAT8).unwrap(), "F64(7.0)");
@@ -307,7 +312,10 @@ mod tests {
             (-1, PgType::OID),
         ] {
             let refusal = send(number, ty.clone()).unwrap_err();
-            assert_eq!(refusal.to_string(), format!("the number is out of range for {ty}"));
+            assert_eq!(
+                refusal.to_string(),
+                format!("the number is out of range for {ty}")
+            );
         }
     }
 
@@ -320,8 +328,14 @@ mod tests {
             method: "Shows::find",
             access: Access::Read,
         };
-        let (element, error) = encode(&call.params[0], &PgType::UUID, &mut BytesMut::new()).unwrap_err();
-        let refusal = Refusal { index: 0, element, error };
+        let (element, error) = encode(&call.params[0], &PgType::UUID, &mut BytesMut::new())
+            .err()
+            .unwrap();
+        let refusal = Refusal {
+            index: 0,
+            element,
+            error,
+        };
         assert_eq!(
             refusal.into_error(&call, false).to_string(),
             "argument `id`: an integer cannot be sent as uuid"
@@ -331,7 +345,9 @@ mod tests {
     #[test]
     fn the_element_of_a_list_that_does_not_fit_is_named() {
         let values = ValueRef::List(Type::I64, vec![ValueRef::I64(1), ValueRef::I64(1 << 40)]);
-        let (element, error) = encode(&values, &PgType::INT4_ARRAY, &mut BytesMut::new()).unwrap_err();
+        let (element, error) = encode(&values, &PgType::INT4_ARRAY, &mut BytesMut::new())
+            .err()
+            .unwrap();
         assert_eq!(element, Some(1));
         assert_eq!(error.to_string(), "the number is out of range for int4");
     }
@@ -339,7 +355,10 @@ mod tests {
     #[test]
     fn the_debug_form_that_the_driver_logs_does_not_tell_the_value() {
         let value = ValueRef::Text(Cow::Borrowed("secret"));
-        let bound = Bound { value: &value, index: 0 };
+        let bound = Bound {
+            value: &value,
+            index: 0,
+        };
         assert_eq!(format!("{bound:?}"), "text");
     }
 

@@ -23,6 +23,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How far a commit came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// Nothing of it has left the process.
+    Unsent,
     /// The server has not answered anything.
     Sent,
     /// The server has taken the transaction to the door of its commit: it is not an aborted one.
@@ -40,9 +42,10 @@ pub(crate) async fn commit(
     pool: &Arc<Pool>,
     lease: Lease,
     ledger: &Ledger,
+    read_only: bool,
     deadline: Instant,
 ) -> Result<()> {
-    let mut stage = Stage::Sent;
+    let mut stage = Stage::Unsent;
     let running = lease.run();
     let outcome = timeout_at(deadline, send(lease.connection(), ledger, &mut stage)).await;
     match outcome {
@@ -53,40 +56,57 @@ pub(crate) async fn commit(
         }
         Ok(Err(failure)) if failure.link == Link::Usable => {
             running.ended();
-            if stage != Stage::Sent {
+            if matches!(stage, Stage::Whole | Stage::WroteNothing) {
                 // COMMIT itself failed, which ends the transaction.
                 lease.clear(TRANSACTION);
                 lease.note(UNPROVEN);
             }
             return Err(failure.error);
         }
-        _ => {}
+        Ok(Err(_)) => {}
+        // What waits in the driver may still be sent while it is being stopped.
+        Err(_) if stage == Stage::Unsent => stage = Stage::Sent,
+        Err(_) => {}
     }
     lease.note_lost();
     drop(lease);
     match (ledger.mark(), stage) {
-        (_, Stage::WroteNothing) => Err(Error::new(ErrorKind::Connection).with_detail(
-            "the connection was lost at the end of a transaction that had written nothing",
+        (_, Stage::Unsent) => Err(Error::new(ErrorKind::Connection).with_detail(
+            "the connection was lost before COMMIT was sent, and the transaction is rolled back",
         )),
+        (_, stage) if read_only || stage == Stage::WroteNothing => {
+            Err(Error::new(ErrorKind::Connection).with_detail(
+                "the connection was lost at the end of a transaction that had written nothing",
+            ))
+        }
         (Some(mark), _) => resolve(pool, mark).await,
         (None, _) => Err(Error::new(ErrorKind::CommitUnknown)),
     }
 }
 
-async fn send(
-    connection: &Connection,
-    ledger: &Ledger,
-    stage: &mut Stage,
-) -> Result<(), Failure> {
-    let failed = |error| Failure::from_driver(error, true, connection);
+async fn send(connection: &Connection, ledger: &Ledger, stage: &mut Stage) -> Result<(), Failure> {
+    let written = connection.bytes_written();
     let answers = connection
         .client()
         .simple_query_raw(&format!("{QUESTION}; COMMIT"))
         .await
-        .map_err(failed)?;
+        .map_err(|error| Failure::from_driver(error, false, connection))?;
     let mut answers = pin!(answers);
     let mut nothing = false;
-    while let Some(message) = answers.try_next().await.map_err(failed)? {
+    loop {
+        let answer = answers.try_next().await;
+        // An answer, be it the end of the connection: now it is certain whether anything was sent.
+        if connection.bytes_written() != written && *stage == Stage::Unsent {
+            *stage = Stage::Sent;
+        }
+        let message = match answer {
+            Ok(Some(message)) => message,
+            Ok(None) => break,
+            Err(error) => {
+                let sent = *stage != Stage::Unsent;
+                return Err(Failure::from_driver(error, sent, connection));
+            }
+        };
         nothing |= !ledger.note(&message);
         if matches!(message, SimpleQueryMessage::CommandComplete(_)) {
             *stage = if nothing {

@@ -92,8 +92,9 @@ impl Connector {
             ));
         }
         if target.hosts.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidConfig)
-                .with_detail("no host is given; an example: postgres://user:password@host:5432/name"));
+            return Err(Error::new(ErrorKind::InvalidConfig).with_detail(
+                "no host is given; an example: postgres://user:password@host:5432/name",
+            ));
         }
         Ok(Connector {
             target: target.clone(),
@@ -320,12 +321,16 @@ impl Connector {
             ),
             _ if code.starts_with("28") => (
                 settings,
-                format!("the server of {place} does not let user `{user}` in; check the user's name and pg_hba.conf"),
+                format!(
+                    "the server of {place} does not let user `{user}` in; check the user's name and pg_hba.conf"
+                ),
                 false,
             ),
             "3D000" => (
                 settings,
-                format!("the server of {place} has no such database; create it or correct its name"),
+                format!(
+                    "the server of {place} has no such database; create it or correct its name"
+                ),
                 false,
             ),
             "53300" => (
@@ -391,6 +396,8 @@ fn slice(deadline: Instant, parts: usize) -> Instant {
 
 /// The end of a lifetime, up to a tenth earlier or later, so that connections opened together do not end together.
 fn expiry(lifetime: Duration) -> std::time::Instant {
-    std::time::Instant::now() + lifetime.min(clock::FOREVER).mul_f64(0.9 + 0.2 * fastrand::f64())
+    std::time::Instant::now()
+        + lifetime
+            .min(clock::FOREVER)
+            .mul_f64(0.9 + 0.2 * fastrand::f64())
 }
-

@@ -83,7 +83,11 @@ impl Failure {
                 } else {
                     from_server(said)
                 },
-                link: if ends_session { Link::Lost } else { Link::Usable },
+                link: if ends_session {
+                    Link::Lost
+                } else {
+                    Link::Usable
+                },
                 fate: Fate::Other,
             };
         }
@@ -182,7 +186,10 @@ fn classify(code: &str, said: &DbError) -> (ErrorKind, Option<String>) {
             ErrorKind::Connection,
             text("the server ended the connection"),
         ),
-        "3D000" => (ErrorKind::InvalidConfig, text("the database does not exist")),
+        "3D000" => (
+            ErrorKind::InvalidConfig,
+            text("the database does not exist"),
+        ),
         _ => match code.get(..2) {
             Some("08") => (ErrorKind::Connection, None),
             Some("22") => (
@@ -261,9 +268,9 @@ pub(crate) fn deadline(limit: std::time::Duration, reads: bool) -> Error {
     ))
 }
 
-/// What callers get once the database has been closed.
+/// What callers get once the database was closed.
 pub(crate) fn closed() -> Error {
-    Error::new(ErrorKind::Connection).with_detail("the database has been closed")
+    Error::new(ErrorKind::Connection).with_detail("the database was closed")
 }
 
 /// The driver's cause as an input or output error, if it is one.

@@ -142,7 +142,10 @@ impl Occupied<'_> {
         let running = run::run(self.lease()?, call, sink, rules, ledger);
         let Ok(answer) = timeout_at(self.deadline, running).await else {
             // Dropping what is occupied stops it.
-            return Err(error::deadline(self.kept.limit, call.access == Access::Read));
+            return Err(error::deadline(
+                self.kept.limit,
+                call.access == Access::Read,
+            ));
         };
         self.end(answer.as_ref().err());
         answer.map_err(|failure| failure.error)

@@ -143,10 +143,6 @@ impl Lease {
         &self.connection
     }
 
-    pub(crate) fn pool(&self) -> &Arc<Pool> {
-        &self.pool
-    }
-
     pub(crate) fn note(&self, state: u8) {
         self.state.fetch_or(state, Ordering::AcqRel);
     }
@@ -273,7 +269,10 @@ async fn prove(connection: &Connection, state: u8) -> bool {
         return connection.reset().await.is_ok();
     }
     if state & UNLIMITED != 0 {
-        return client.batch_execute("RESET statement_timeout").await.is_ok();
+        return client
+            .batch_execute("RESET statement_timeout")
+            .await
+            .is_ok();
     }
     true
 }

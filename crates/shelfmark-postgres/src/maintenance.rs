@@ -90,7 +90,12 @@ impl Channel for PgMaintenance {
         call: Call<'a>,
         sink: Box<dyn RowSink>,
     ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
-        stream::stream(Source::Kept(&self.kept, Rules::OWN), call, sink, self.kept.limit)
+        stream::stream(
+            Source::Kept(&self.kept, Rules::OWN),
+            call,
+            sink,
+            self.kept.limit,
+        )
     }
 }
 

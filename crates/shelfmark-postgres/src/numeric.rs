@@ -125,7 +125,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decimal, ValueError> {
             .ok_or_else(out_of_range)?;
         groups += 1;
     }
-    if groups != count || bytes.len() % 2 != 0 {
+    if groups != count || !bytes.len().is_multiple_of(2) {
         return Err(malformed());
     }
     // The value is mantissa × 10000^exponent.

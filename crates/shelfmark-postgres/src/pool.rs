@@ -85,9 +85,7 @@ impl Pool {
                 queue_mode: QueueMode::Lifo,
             })
             .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::InvalidConfig).with_detail(error.to_string())
-            })?;
+            .map_err(|error| Error::new(ErrorKind::InvalidConfig).with_detail(error.to_string()))?;
         let pool = Arc::new(Pool {
             places,
             connector,
@@ -205,6 +203,11 @@ impl Pool {
         });
     }
 
+    /// The most connections there can be.
+    pub(crate) fn most(&self) -> usize {
+        self.settings.max.saturating_add(self.settings.max_overflow)
+    }
+
     /// Connections that are open or being opened.
     pub(crate) fn size(&self) -> usize {
         self.places.status().size
@@ -214,7 +217,7 @@ impl Pool {
         let in_use = self.holders.held();
         PoolStatus::new(
             format!("PostgreSQL {}", self.connector.place()),
-            self.settings.max.saturating_add(self.settings.max_overflow),
+            self.most(),
             self.size().max(in_use),
             in_use,
             self.holders.waiting(),

@@ -60,9 +60,7 @@ pub(crate) fn decode<'a>(ty: &PgType, raw: &'a [u8]) -> Result<ValueRef<'a>, Val
         PgType::FLOAT8 => ValueRef::F64(f64::from_be_bytes(fixed(ty, raw)?)),
         PgType::BYTEA => ValueRef::Bytes(Cow::Borrowed(raw)),
         PgType::UUID => ValueRef::Uuid(Uuid::from_bytes(fixed(ty, raw)?)),
-        PgType::TIMESTAMPTZ | PgType::TIMESTAMP => {
-            timestamp(i64::from_be_bytes(fixed(ty, raw)?))?
-        }
+        PgType::TIMESTAMPTZ | PgType::TIMESTAMP => timestamp(i64::from_be_bytes(fixed(ty, raw)?))?,
         PgType::DATE => date(i32::from_be_bytes(fixed(ty, raw)?))?,
         PgType::TIME => time(i64::from_be_bytes(fixed(ty, raw)?))?,
         PgType::NUMERIC => ValueRef::Decimal(numeric::decode(raw)?),
@@ -202,7 +200,7 @@ mod tests {
         }
 
         #[test]
-        fn every_date_of_the_calendar_reads_back(days in -4_371_587i32..=2_932_896) {
+        fn every_date_of_the_calendar_reads_back(days in -4_371_587i32..=2_921_939) {
             let ValueRef::Date(value) = date(days).unwrap() else { panic!("a date") };
             prop_assert_eq!(date_to_wire(value), days);
         }

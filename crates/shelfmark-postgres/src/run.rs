@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
+use futures_util::future::{self, Either};
 use shelfmark_core::{Access, Call, Error, Flow, Result, RowSink};
 use tokio::time::timeout_at;
 use tokio_postgres::RowStream;
@@ -74,11 +75,13 @@ pub(crate) async fn pooled(
     let reads = call.access == Access::Read;
     let mut lease = pool.acquire(call.method).await?;
     let deadline = clock::after(limit);
-    let mut unsent_left = pool.status().max;
+    let mut unsent_left = pool.most();
     let mut lost_left = usize::from(reads);
     loop {
         let answer = match &mut sink {
-            Some(sink) => timeout_at(deadline, run(&lease, call, Some(&mut **sink), rules, None)).await,
+            Some(sink) => {
+                timeout_at(deadline, run(&lease, call, Some(&mut **sink), rules, None)).await
+            }
             None => timeout_at(deadline, run(&lease, call, None, rules, None)).await,
         };
         let failure = match answer {
@@ -119,10 +122,7 @@ pub(crate) async fn run(
     let running = lease.run();
     let mut may_repeat = !rules.in_transaction;
     loop {
-        let sink = match &mut sink {
-            Some(sink) => Some(&mut **sink),
-            None => None,
-        };
+        let sink = sink.as_mut().map(|sink| &mut **sink as &mut dyn RowSink);
         let failure = match begin(lease, call, rules).await {
             Ok(begun) => match read_noting(begun, lease, call, sink, rules, ledger).await {
                 Ok(End::Complete(touched)) => {
@@ -181,6 +181,11 @@ pub(crate) enum Begin {
 /// Prepares a statement, binds its values and sends it.
 pub(crate) async fn begin(lease: &Lease, call: &Call<'_>, rules: Rules) -> Result<Begun, Begin> {
     let connection = lease.connection();
+    if rules.control == Control::Allowed {
+        // A migration changes the schema under its own statements, perhaps in a transaction, where a plan that went
+        // stale cannot be replaced.
+        connection.statements().forget(&call.sql);
+    }
     let prepared = prepared(connection, &call.sql, &call.params, rules.control)
         .await
         .map_err(Begin::Failed)?;
@@ -245,15 +250,15 @@ async fn read_noting(
 ) -> Result<End, Failure> {
     let connection = lease.connection();
     let asks = ledger.filter(|ledger| call.access != Access::Read && !ledger.is_known());
-    let mut question = pin!(asks.map(|ledger| ledger.ask(connection)));
-    if let Some(question) = question.as_mut().as_pin_mut() {
-        // The first poll sends it.
-        let _ = futures_util::poll!(question);
-    }
+    let question = match asks {
+        Some(ledger) => Either::Left(ledger.ask(connection)),
+        None => Either::Right(future::ready(())),
+    };
+    // The first poll sends it; on a connection that is gone it is over at once.
+    let mut question = pin!(future::maybe_done(question));
+    let _ = futures_util::poll!(question.as_mut());
     let end = read(begun, connection, call, sink, rules).await?;
-    if let Some(question) = question.as_pin_mut() {
-        question.await;
-    }
+    question.await;
     Ok(end)
 }
 

@@ -34,7 +34,7 @@ impl PgSession {
         limit: Duration,
     ) -> Result<Self> {
         let begin = begin_text(options);
-        let mut left = pool.status().max;
+        let mut left = pool.most();
         loop {
             let lease = pool.acquire(options.label).await?;
             // Before it is sent, so that a dropped call is rolled back whatever the server has seen of it.
@@ -136,7 +136,12 @@ impl Channel for PgSession {
         call: Call<'a>,
         sink: Box<dyn RowSink>,
     ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
-        stream::stream(Source::Kept(&self.kept, Rules::SESSION), call, sink, self.kept.limit)
+        stream::stream(
+            Source::Kept(&self.kept, Rules::SESSION),
+            call,
+            sink,
+            self.kept.limit,
+        )
     }
 }
 
@@ -146,7 +151,14 @@ impl Session for PgSession {
             let occupied = self.kept.occupy(When::Whole).await?;
             let deadline = occupied.deadline;
             let lease = occupied.take()?;
-            commit::commit(&self.pool, lease, &self.kept.ledger, deadline).await
+            commit::commit(
+                &self.pool,
+                lease,
+                &self.kept.ledger,
+                self.options.read_only,
+                deadline,
+            )
+            .await
         })
     }
 

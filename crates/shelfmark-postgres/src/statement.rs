@@ -103,9 +103,7 @@ pub(crate) async fn prepared(
     params: &[ValueRef<'_>],
     control: Control,
 ) -> Result<Arc<Prepared>, Failure> {
-    let inferred = connection
-        .statements()
-        .find(sql, |asked| asked.is_empty());
+    let inferred = connection.statements().find(sql, |asked| asked.is_empty());
     let inferred = match inferred {
         Some(prepared) => prepared,
         None => {

@@ -119,7 +119,11 @@ impl Tied<'_> {
 
 /// Sends a text whose answer nobody waits for.
 fn send(lease: &Lease, sql: &str) {
-    let _ = lease.connection().client().batch_execute(sql).now_or_never();
+    let _ = lease
+        .connection()
+        .client()
+        .batch_execute(sql)
+        .now_or_never();
 }
 
 async fn open<'a>(
@@ -130,15 +134,12 @@ async fn open<'a>(
 ) -> Result<Open<'a>> {
     let reads = call.access == Access::Read;
     let (mut unsent_left, mut lost_left) = match source {
-        Source::Pool(pool) => (pool.status().max, usize::from(reads)),
+        Source::Pool(pool) => (pool.most(), usize::from(reads)),
         Source::Kept(..) => (0, 0),
     };
     loop {
         let (mut tied, rules) = match source {
-            Source::Pool(pool) => (
-                Tied::Lease(pool.acquire(call.method).await?),
-                Rules::POOLED,
-            ),
+            Source::Pool(pool) => (Tied::Lease(pool.acquire(call.method).await?), Rules::POOLED),
             Source::Kept(kept, rules) => (Tied::Occupied(kept.occupy(When::Whole).await?), rules),
         };
         let Ok(begun) = timeout(limit, start(&mut tied, call, rules)).await else {

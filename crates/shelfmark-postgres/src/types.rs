@@ -61,9 +61,7 @@ pub(crate) fn param_fits(ty: &PgType) -> Vec<Type> {
     match *ty {
         PgType::INT2 | PgType::INT4 | PgType::INT8 | PgType::OID => INTEGERS.to_vec(),
         PgType::FLOAT4 | PgType::FLOAT8 => [&[Type::F32, Type::F64][..], &INTEGERS].concat(),
-        PgType::NUMERIC => {
-            [&[Type::Decimal][..], &INTEGERS, &[Type::F32, Type::F64]].concat()
-        }
+        PgType::NUMERIC => [&[Type::Decimal][..], &INTEGERS, &[Type::F32, Type::F64]].concat(),
         _ => column_fits(ty),
     }
 }
@@ -75,8 +73,7 @@ pub(crate) fn instead_of_text(inferred: &PgType, value: &ValueRef<'_>) -> Option
     match value {
         ValueRef::Null | ValueRef::Text(_) => None,
         ValueRef::List(element, _) => {
-            (*inferred == PgType::TEXT_ARRAY && *element != Type::Text)
-                .then(|| array(*element))
+            (*inferred == PgType::TEXT_ARRAY && *element != Type::Text).then(|| array(*element))
         }
         value => (*inferred == PgType::TEXT).then(|| scalar(value)).flatten(),
     }

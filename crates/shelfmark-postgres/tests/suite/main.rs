@@ -1,0 +1,22 @@
+//! The engine against a real server: each test holds one rule of it.
+
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails may fail anywhere; clippy takes the functions beside the tests for others"
+)]
+
+mod cancellation;
+mod commits;
+mod describing;
+mod errors;
+mod faults;
+mod lists;
+mod maintenance;
+mod pool;
+mod proxy;
+mod sessions;
+mod statements;
+mod streams;
+mod support;
+mod types;

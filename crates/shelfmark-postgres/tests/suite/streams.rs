@@ -1,0 +1,189 @@
+//! Results of any length in batches.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use shelfmark_core::{Channel as _, Engine as _, ErrorKind, ValueRef};
+
+use crate::support::{BEGIN, Db, Keep, in_use, kept, one, pool_of, read, text, until, write};
+
+fn series(to: u32) -> shelfmark_core::Call<'static> {
+    read(
+        &format!("SELECT n, repeat('x', 100) FROM generate_series(1, {to}) AS n"),
+        Vec::new(),
+    )
+}
+
+#[tokio::test]
+async fn all_rows_come_in_batches() -> anyhow::Result<()> {
+    let db = Db::with(pool_of(1)).await?;
+    for length in [0, 1, 256, 257, 10_000] {
+        let mut batches = db.engine.stream(series(length), Box::new(Keep::default()));
+        let mut expected = 1;
+        while let Some(batch) = batches.next().await {
+            let rows = kept(batch?);
+            assert!(!rows.is_empty() && rows.len() <= 256);
+            for row in rows {
+                assert_eq!(row[0], ValueRef::I32(expected));
+                expected += 1;
+            }
+        }
+        assert_eq!(u32::try_from(expected)?, length + 1);
+    }
+    assert_eq!(
+        one(&*db.engine, "SELECT current_setting('statement_timeout')").await?,
+        text("31s")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_stream_stops_the_server_and_frees_its_slot() -> anyhow::Result<()> {
+    let db = Db::with(pool_of(1)).await?;
+    let observer = db.observer().await?;
+    for taken in [0, 1, 3] {
+        let mut batches = db
+            .engine
+            .stream(series(50_000_000), Box::new(Keep::default()));
+        for _ in 0..taken {
+            batches.next().await.transpose()?;
+        }
+        drop(batches);
+        let begun = std::time::Instant::now();
+        assert_eq!(one(&*db.engine, "SELECT 1").await?, ValueRef::I32(1));
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            begun.elapsed()
+        );
+        observer.until("state = 'active'", 0).await?;
+        assert_eq!(
+            one(&*db.engine, "SELECT current_setting('statement_timeout')").await?,
+            text("31s")
+        );
+    }
+    Ok(())
+}
+
+/// The bytes this process holds, from the kernel.
+fn resident() -> anyhow::Result<usize> {
+    let pages: usize = std::fs::read_to_string("/proc/self/statm")?
+        .split(' ')
+        .nth(1)
+        .unwrap_or_default()
+        .parse()?;
+    Ok(pages * 4096)
+}
+
+#[tokio::test]
+async fn a_slow_reader_holds_the_server_back_and_not_the_rows() -> anyhow::Result<()> {
+    let db = Db::limited(pool_of(1), Duration::from_secs(1)).await?;
+    let sql = "SELECT repeat('x', 10000) FROM generate_series(1, 100000)";
+    let mut batches = db
+        .engine
+        .stream(read(sql, Vec::new()), Box::new(Keep::default()));
+    let first = batches.next().await.transpose()?;
+    assert!(first.is_some());
+    drop(first);
+    let before = resident()?;
+    // Longer than the deadline of a statement: the reader's own time does not count.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let mut rows = 0;
+    let mut most = 0;
+    while let Some(batch) = batches.next().await {
+        rows += kept(batch?).len();
+        most = most.max(resident()?);
+    }
+    assert!(rows > 99_000, "{rows}");
+    let grown = most.saturating_sub(before);
+    assert!(grown < 50 << 20, "a result of 1 GB took {grown} bytes");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_that_does_not_come_in_time_is_an_error() -> anyhow::Result<()> {
+    let db = Db::limited(pool_of(1), Duration::from_millis(500)).await?;
+    let sql = "SELECT n FROM generate_series(1, 2) AS n, pg_sleep(60 * (n - 1))";
+    let mut batches = db
+        .engine
+        .stream(read(sql, Vec::new()), Box::new(Keep::default()));
+    let error = batches.next().await.map(Result::err).unwrap_or_default();
+    assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::Timeout));
+    assert!(batches.next().await.is_none());
+    drop(batches);
+    assert_eq!(one(&*db.engine, "SELECT 1").await?, ValueRef::I32(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_of_a_transaction_sees_its_writes_and_lets_it_go_on() -> anyhow::Result<()> {
+    let db = Db::with(pool_of(1)).await?;
+    db.script("CREATE TABLE t (n int)").await?;
+    let session = db.engine.begin(BEGIN).await?;
+    session
+        .execute(write(
+            "INSERT INTO t SELECT generate_series(1, 1000)",
+            Vec::new(),
+        ))
+        .await?;
+    let mut rows = 0;
+    let mut batches = session.stream(
+        read("SELECT n FROM t", Vec::new()),
+        Box::new(Keep::default()),
+    );
+    while let Some(batch) = batches.next().await {
+        rows += kept(batch?).len();
+    }
+    drop(batches);
+    assert_eq!(rows, 1000);
+    session
+        .execute(write("INSERT INTO t VALUES (1001)", Vec::new()))
+        .await?;
+    session.commit().await?;
+    assert_eq!(
+        one(&*db.engine, "SELECT count(*) FROM t").await?,
+        ValueRef::I64(1001)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_stream_of_a_transaction_leaves_nothing_but_the_rollback() -> anyhow::Result<()> {
+    let db = Db::with(pool_of(1)).await?;
+    let session = db.engine.begin(BEGIN).await?;
+    let mut batches = session.stream(series(10_000_000), Box::new(Keep::default()));
+    batches.next().await.transpose()?;
+    drop(batches);
+    let error = session.commit().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TransactionAborted);
+    session.rollback().await?;
+    until("the place is free", || in_use(&db) == 0).await?;
+    assert_eq!(
+        one(&*db.engine, "SELECT current_setting('statement_timeout')").await?,
+        text("31s")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_error_in_the_middle_comes_after_the_rows_before_it() -> anyhow::Result<()> {
+    let db = Db::with(pool_of(1)).await?;
+    let sql = "SELECT 1 / (5000 - n) FROM generate_series(1, 10000) AS n";
+    let mut batches = db
+        .engine
+        .stream(read(sql, Vec::new()), Box::new(Keep::default()));
+    let mut rows = 0;
+    let error = loop {
+        match batches.next().await {
+            Some(Ok(batch)) => rows += kept(batch).len(),
+            Some(Err(error)) => break error,
+            None => panic!("an error"),
+        }
+    };
+    assert!(rows >= 4608, "{rows}");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(batches.next().await.is_none());
+    drop(batches);
+    assert_eq!(one(&*db.engine, "SELECT 1").await?, ValueRef::I32(1));
+    Ok(())
+}
