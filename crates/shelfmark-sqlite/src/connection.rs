@@ -190,7 +190,9 @@ impl Connection {
             Role::Writer | Role::Only => "PRAGMA synchronous = FULL",
         };
         self.batch(settings)?;
-        self.batch(&format!("PRAGMA journal_size_limit = {LOG_LIMIT_BYTES}"))?;
+        self.batch(&format!(
+            "PRAGMA journal_size_limit = {LOG_LIMIT_BYTES}; PRAGMA cell_size_check = ON"
+        ))?;
         // The first look at the file's own pages: a file that is no database is noticed here.
         self.batch("SELECT count(*) FROM sqlite_schema")
     }

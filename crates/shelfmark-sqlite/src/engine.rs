@@ -17,11 +17,11 @@ use crate::connection::{Missing, Role, check_version, make_folder};
 use crate::describe;
 use crate::held::{Held, Slot, let_go};
 use crate::lease::{Lease, Pool};
-use crate::maintenance::SqliteMaintenance;
+use crate::maintenance;
 use crate::perform::{self, Job, ManyJob};
 use crate::route::Route;
 use crate::run::{hop, on_lease};
-use crate::session::{SqliteSession, shared};
+use crate::session;
 use crate::site::{Phase, Place, Site};
 use crate::stream;
 
@@ -309,9 +309,10 @@ impl Engine for SqliteEngine {
                 self.writing()
             };
             let lease = pool.acquire(options.label).await?;
-            let session = SqliteSession::begin(lease, role, options).await?;
-            self.keep(session.held());
-            Ok(shared(session))
+            let session = session::begin(lease, role, options).await?;
+            self.keep(&session);
+            let session: Arc<dyn Session> = Arc::new(session);
+            Ok(session)
         })
     }
 
@@ -319,8 +320,8 @@ impl Engine for SqliteEngine {
         Box::pin(async move {
             let (pool, role) = self.writing();
             let lease = pool.acquire("maintenance").await?;
-            let maintenance = SqliteMaintenance::new(lease, role);
-            self.keep(maintenance.held());
+            let maintenance = maintenance::keep(lease, role);
+            self.keep(&maintenance);
             let maintenance: Arc<dyn Maintenance> = Arc::new(maintenance);
             Ok(maintenance)
         })

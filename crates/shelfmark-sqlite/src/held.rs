@@ -11,8 +11,9 @@ use shelfmark_core::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::brake::Token;
-use crate::connection::Connection;
+use crate::connection::{Connection, Role};
 use crate::lease::Lease;
+use crate::route::Route;
 use crate::run::hop;
 use crate::site::{Phase, Site, closed};
 
@@ -34,6 +35,8 @@ pub(crate) struct Held {
     site: Arc<Site>,
     slot: Arc<Slot>,
     bond: Bond,
+    /// Whether rows can be handed on while SQLite still stands on them: not where one connection is all there is.
+    streams: bool,
     /// Whether a call was dropped or panicked before it ended; written by its future.
     broken: Arc<AtomicBool>,
 }
@@ -48,11 +51,12 @@ pub(crate) enum When {
 }
 
 impl Held {
-    pub(crate) fn new(lease: Lease, bond: Bond) -> Self {
+    pub(crate) fn new(lease: Lease, role: Role, bond: Bond) -> Self {
         Held {
             site: Arc::clone(lease.site()),
             slot: Arc::new(Mutex::new(Some(lease))),
             bond,
+            streams: role != Role::Only,
             broken: Arc::default(),
         }
     }
@@ -60,6 +64,11 @@ impl Held {
     /// The slot, for a close that has to take the lease away.
     pub(crate) fn slot(&self) -> Weak<Slot> {
         Arc::downgrade(&self.slot)
+    }
+
+    /// Whether rows can be handed on while SQLite still stands on them.
+    pub(crate) fn streams(&self) -> bool {
+        self.streams
     }
 
     /// The place and phase of the database.
@@ -96,6 +105,19 @@ impl Held {
     ) -> Result<T> {
         let occupied = self.lock(when).await?;
         self.run_on(occupied, work).await
+    }
+
+    /// Runs one statement on the connection.
+    pub(crate) async fn run_route<T: Send + 'static>(
+        &self,
+        route: Route,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if route.spends() {
+            self.run_spending(work).await
+        } else {
+            self.run(When::Whole, work).await
+        }
     }
 
     /// Runs one call on the connection, whose settings it may change.

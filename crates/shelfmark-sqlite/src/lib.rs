@@ -32,6 +32,7 @@ mod engine;
 mod error;
 mod foreign_key;
 mod held;
+mod held_channel;
 mod lease;
 mod maintenance;
 mod perform;
