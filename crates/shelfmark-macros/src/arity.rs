@@ -50,12 +50,12 @@ impl Arity {
         match value {
             Type::Tuple(tuple) if tuple.elems.is_empty() => Ok(Arity::Nothing),
             Type::Reference(_) => Err(Error::new_spanned(
-                &value,
+                value,
                 "rows are handed over owned; return `String` instead of `&str`, a struct instead of \
                  a reference to it",
             )),
             Type::ImplTrait(_) => Err(Error::new_spanned(
-                &value,
+                value,
                 "name the type that a row becomes; `impl Trait` does not say it",
             )),
             Type::Path(path) => {
@@ -150,11 +150,11 @@ fn stream(written: &Type, bounds: &Punctuated<TypeParamBound, Token![+]>) -> Res
         }
     }
     let Some((mut stream, item)) = found else {
-        return Err(Error::new_spanned(&written, wanted));
+        return Err(Error::new_spanned(written, wanted));
     };
     if !send {
         return Err(Error::new_spanned(
-            &written,
+            written,
             "add `+ Send`: the stream must be able to move between threads",
         ));
     }
@@ -173,7 +173,7 @@ fn stream(written: &Type, bounds: &Punctuated<TypeParamBound, Token![+]>) -> Res
 fn result_value(written: &Type) -> Result<&Type> {
     let wanted = |found: &Type| {
         Error::new_spanned(
-            &found,
+            found,
             format!(
                 "every call can fail; return `Result<{}>`",
                 quote::quote!(#found)
@@ -189,7 +189,7 @@ fn result_value(written: &Type) -> Result<&Type> {
     };
     only_type_argument(result).ok_or_else(|| {
         Error::new_spanned(
-            &result,
+            result,
             "write `Result<T>` of `shelfmark`, which has its error; map errors in the caller",
         )
     })

@@ -140,13 +140,13 @@ impl EntityField {
         let path = attribute.path();
         let twice = |name: &str| {
             Error::new_spanned(
-                &attribute,
+                attribute,
                 format!("#[{name}] stands twice on this field; keep one"),
             )
         };
         if let Some(later) = LATER.iter().find(|name| path.is_ident(name)) {
             return Err(Error::new_spanned(
-                &attribute,
+                attribute,
                 format!("#[{later}] is not supported yet; it comes with a later version"),
             ));
         }
@@ -158,7 +158,7 @@ impl EntityField {
         } else if path.is_ident("unique") {
             attribute.meta.require_path_only().map_err(|_| {
                 Error::new_spanned(
-                    &attribute,
+                    attribute,
                     "#[unique] takes no options here; several columns together are \
                      #[entity(unique = (a, b))]",
                 )
@@ -235,7 +235,7 @@ impl<'i> Entity<'i> {
             }
             (_, [first, ..]) => {
                 return Err(Error::new_spanned(
-                    &first,
+                    first,
                     "the key is given twice; keep either #[id] or `key`",
                 ));
             }

@@ -18,17 +18,14 @@ pub(crate) struct ColumnField {
 impl ColumnField {
     pub(crate) fn parse(field: &Field) -> Result<Self> {
         let Some(ident) = field.ident.clone() else {
-            return Err(Error::new_spanned(
-                &field,
-                "name the field after its column",
-            ));
+            return Err(Error::new_spanned(field, "name the field after its column"));
         };
         let mut column = None;
         for attribute in &field.attrs {
             if attribute.path().is_ident("column") && column.replace(renamed(attribute)?).is_some()
             {
                 return Err(Error::new_spanned(
-                    &attribute,
+                    attribute,
                     "#[column] stands twice; keep one",
                 ));
             }
@@ -89,7 +86,7 @@ pub(crate) fn refuse_generics(input: &DeriveInput, derive: &str) -> Result<()> {
     };
     let lifetime = matches!(first, syn::GenericParam::Lifetime(_));
     Err(Error::new_spanned(
-        &first,
+        first,
         if lifetime {
             format!(
                 "#[derive({derive})] needs fields that own their values; use `String` instead of `&str`"

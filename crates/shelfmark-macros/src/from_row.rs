@@ -32,7 +32,7 @@ fn by_position(input: &DeriveInput, fields: &FieldsUnnamed) -> Result<TokenStrea
     for field in &fields.unnamed {
         if let Some(column) = field.attrs.iter().find(|one| one.path().is_ident("column")) {
             return Err(Error::new_spanned(
-                &column,
+                column,
                 "a tuple struct reads by position; name the fields to read by column",
             ));
         }

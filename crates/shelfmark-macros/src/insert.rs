@@ -48,7 +48,7 @@ fn entity(input: &DeriveInput) -> Result<Path> {
             .map_err(|error| Error::new(error.span(), wanted))?;
         if entity.replace(path).is_some() {
             return Err(Error::new_spanned(
-                &attribute,
+                attribute,
                 "#[insert] stands twice; a row goes to one table",
             ));
         }
@@ -60,14 +60,14 @@ fn entity(input: &DeriveInput) -> Result<Path> {
 fn column<'f>(field: &'f Field, entity: &Path) -> Result<(&'f Ident, TokenStream)> {
     if let Some(column) = field.attrs.iter().find(|one| one.path().is_ident("column")) {
         return Err(Error::new_spanned(
-            &column,
+            column,
             "the entity names the column; give this field the name it has there",
         ));
     }
     let ident = field
         .ident
         .as_ref()
-        .ok_or_else(|| Error::new_spanned(&field, "name the field after its column"))?;
+        .ok_or_else(|| Error::new_spanned(field, "name the field after its column"))?;
     let mut constant = naming::constant("", [ident]);
     // Blamed on the user's field, unlike other generated names.
     constant.set_span(ident.span());

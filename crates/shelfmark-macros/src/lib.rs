@@ -1,6 +1,8 @@
 //! The derives and attributes of Shelfmark.
 //!
-//! Users reach them through the crate `shelfmark`, whose paths the generated code names.
+//! Users reach them through the crate `shelfmark`, whose paths the generated code names. What a user wrote is read and
+//! checked here as far as its text tells; what needs types is left to the compiler, in code that is blamed on the
+//! user's own tokens.
 
 mod arity;
 mod entity;
@@ -23,13 +25,16 @@ fn derived(
     input: TokenStream,
     derive: impl FnOnce(&DeriveInput) -> Result<proc_macro2::TokenStream>,
 ) -> TokenStream {
-    syn::parse(input)
-        .and_then(|input| derive(&input))
+    expanded(syn::parse(input).and_then(|input| derive(&input)))
+}
+
+fn expanded(result: Result<proc_macro2::TokenStream>) -> TokenStream {
+    result
         .unwrap_or_else(|error: Error| error.to_compile_error())
         .into()
 }
 
-/// Makes a struct one row of one table.
+#[doc = include_str!("docs/entity.md")]
 #[proc_macro_derive(
     Entity,
     attributes(
@@ -40,42 +45,38 @@ pub fn entity(input: TokenStream) -> TokenStream {
     derived(input, entity::derive)
 }
 
-/// Makes a struct what a caller may set of a new row.
+#[doc = include_str!("docs/insert.md")]
 #[proc_macro_derive(Insert, attributes(insert, column))]
 pub fn insert(input: TokenStream) -> TokenStream {
     derived(input, insert::derive)
 }
 
-/// Makes a struct what a row of a result becomes.
+#[doc = include_str!("docs/from_row.md")]
 #[proc_macro_derive(FromRow, attributes(column))]
 pub fn from_row(input: TokenStream) -> TokenStream {
     derived(input, from_row::derive)
 }
 
-/// Makes a newtype or an enum without fields a type that a column can hold.
+#[doc = include_str!("docs/value.md")]
 #[proc_macro_derive(Value, attributes(value))]
 pub fn value(input: TokenStream) -> TokenStream {
     derived(input, value::derive)
 }
 
-/// Makes a trait a repository.
+#[doc = include_str!("docs/repository.md")]
 #[proc_macro_attribute]
 pub fn repository(options: TokenStream, item: TokenStream) -> TokenStream {
     repository::repository(options.into(), item.into()).into()
 }
 
-/// One statement with its values, without a trait.
+#[doc = include_str!("docs/sql.md")]
 #[proc_macro]
 pub fn sql(tokens: TokenStream) -> TokenStream {
-    sql_macro::sql(tokens.into())
-        .unwrap_or_else(|error| error.to_compile_error())
-        .into()
+    expanded(sql_macro::sql(tokens.into()))
 }
 
-/// The migrations of a folder, embedded in the program.
+#[doc = include_str!("docs/migrations.md")]
 #[proc_macro]
 pub fn migrations(tokens: TokenStream) -> TokenStream {
-    migrations::migrations(tokens.into())
-        .unwrap_or_else(|error| error.to_compile_error())
-        .into()
+    expanded(migrations::migrations(tokens.into()))
 }

@@ -1,193 +1,21 @@
-//! The SQL that a user wrote, in place or in a file: read, checked, and turned into the parts a statement is
-//! rendered from.
+//! The SQL that a user wrote: checked, and turned into the parts a statement is rendered from.
 //!
 //! It does not know what a statement is for; `#[query]`, `#[exec]` and `sql!` ask it what they need to know.
 
-use std::path::Path;
+mod names;
+mod parts;
+mod texts;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 use shelfmark_core::Dialect;
 use shelfmark_core::sql::{Class, Piece, SqlError, Template, Token, TokenKind, classify, tokenize};
-use syn::parse::ParseStream;
-use syn::{Error, LitStr, Result, parenthesized};
+use syn::Result;
 
-use crate::fields::Errors;
-use crate::suggest::nearest;
-
-/// The text of one statement as it is written.
-pub(crate) struct Text {
-    pub(crate) sql: String,
-    /// The literal, or the literal with the file's name.
-    span: Span,
-    /// The file, relative to the folder of Cargo.toml.
-    file: Option<String>,
-}
-
-impl Text {
-    fn literal(literal: &LitStr) -> Self {
-        Text {
-            sql: literal.value(),
-            span: literal.span(),
-            file: None,
-        }
-    }
-
-    fn file(name: &LitStr) -> Result<Self> {
-        let relative = name.value();
-        let error = |message: String| Error::new(name.span(), message);
-        let folder = std::env::var("CARGO_MANIFEST_DIR")
-            .map_err(|_| error("files are found through cargo; build with it".to_owned()))?;
-        let sql = std::fs::read_to_string(Path::new(&folder).join(&relative)).map_err(|cause| {
-            error(match cause.kind() {
-                std::io::ErrorKind::NotFound => format!(
-                    "there is no file `{relative}`; its path begins in the folder of Cargo.toml"
-                ),
-                _ => format!("cannot read `{relative}`: {cause}"),
-            })
-        })?;
-        Ok(Text {
-            sql,
-            span: name.span(),
-            file: Some(relative),
-        })
-    }
-
-    /// An error about the text from byte `at`. Stable Rust has no place inside of a literal, so the line is told
-    /// where there are several.
-    pub(crate) fn error(&self, at: usize, message: impl std::fmt::Display) -> Error {
-        let (line, column) = line_and_column(&self.sql, at);
-        let message = match &self.file {
-            Some(file) => format!("{file}:{line}:{column}: {message}"),
-            None if self.sql.contains('\n') => format!("{message} (line {line} of the SQL)"),
-            None => message.to_string(),
-        };
-        Error::new(self.span, message)
-    }
-
-    /// An item that makes the compiler look at the file again when it changes.
-    fn tracked(&self) -> TokenStream {
-        match &self.file {
-            None => TokenStream::new(),
-            Some(file) => {
-                let file = format!("/{file}");
-                quote! {
-                    const _: &[u8] = ::core::include_bytes!(
-                        ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #file)
-                    );
-                }
-            }
-        }
-    }
-}
-
-fn line_and_column(sql: &str, at: usize) -> (usize, usize) {
-    let before = sql.get(..at).unwrap_or(sql);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let column = before.get(line_start..).unwrap_or_default();
-    (before.matches('\n').count() + 1, column.chars().count() + 1)
-}
-
-/// What of the texts has been read so far.
-#[derive(Default)]
-pub(crate) struct Texts {
-    common: Option<Text>,
-    sqlite: Option<Text>,
-    postgres: Option<Text>,
-}
-
-impl Texts {
-    /// Whether the next item gives a text: `"…"`, `file = "…"`, `postgres = "…"` or `postgres(file = "…")`.
-    pub(crate) fn is_next(input: ParseStream<'_>) -> bool {
-        if input.peek(LitStr) {
-            return true;
-        }
-        let ahead = input.fork();
-        ahead.parse::<Ident>().is_ok_and(|name| {
-            ["file", "postgres", "sqlite"]
-                .iter()
-                .any(|known| name == known)
-        })
-    }
-
-    /// Whether a text for every engine has been read, so that no other may follow.
-    pub(crate) fn has_common(&self) -> bool {
-        self.common.is_some()
-    }
-
-    /// Reads one item for which [`is_next`](Texts::is_next) holds.
-    pub(crate) fn read(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let span = input.span();
-        let (slot, text) = if input.peek(LitStr) {
-            (&mut self.common, Text::literal(&input.parse()?))
-        } else {
-            let name: Ident = input.parse()?;
-            if name == "file" {
-                input.parse::<syn::Token![=]>()?;
-                (&mut self.common, Text::file(&string(input)?)?)
-            } else {
-                let slot = if name == "sqlite" {
-                    &mut self.sqlite
-                } else {
-                    &mut self.postgres
-                };
-                (slot, engine_text(input)?)
-            }
-        };
-        if slot.replace(text).is_some() {
-            return Err(Error::new(span, "this SQL is given twice; keep one"));
-        }
-        if self.common.is_some() && (self.sqlite.is_some() || self.postgres.is_some()) {
-            return Err(Error::new(
-                span,
-                "give one SQL for all engines, or one for each: `sqlite = \"…\", postgres = \"…\"`",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Takes the texts apart and checks what holds for all statements.
-    pub(crate) fn finish(self, missing: impl FnOnce() -> Error) -> Result<Sql> {
-        let given = [
-            (None, self.common),
-            (Some(Dialect::Sqlite), self.sqlite),
-            (Some(Dialect::Postgres), self.postgres),
-        ];
-        let mut errors = Errors::default();
-        let mut variants = Vec::new();
-        let mut none = true;
-        for (dialect, text) in given {
-            let Some(text) = text else { continue };
-            none = false;
-            variants.extend(errors.take(Variant::parse(dialect, text)));
-        }
-        if none {
-            errors.push(missing());
-        }
-        errors.finish(Sql { variants })
-    }
-}
-
-fn string(input: ParseStream<'_>) -> Result<LitStr> {
-    input
-        .parse()
-        .map_err(|error| Error::new(error.span(), "expected a string literal"))
-}
-
-fn engine_text(input: ParseStream<'_>) -> Result<Text> {
-    if input.peek(syn::token::Paren) {
-        let file;
-        parenthesized!(file in input);
-        let name: Ident = file.parse()?;
-        if name != "file" {
-            return Err(Error::new(name.span(), "write `file = \"…\"`"));
-        }
-        file.parse::<syn::Token![=]>()?;
-        return Text::file(&string(&file)?);
-    }
-    input.parse::<syn::Token![=]>()?;
-    Ok(Text::literal(&string(input)?))
-}
+pub(crate) use self::names::Owner;
+use self::parts::parts;
+pub(crate) use self::parts::{InList, Star};
+pub(crate) use self::texts::{Text, Texts};
 
 /// The SQL of a statement: one text, or one for each engine that has it.
 pub(crate) struct Sql {
@@ -260,139 +88,6 @@ impl Variant {
             .map(|dialect| format!(" for {dialect}"))
             .unwrap_or_default()
     }
-
-    fn parts(
-        &self,
-        positions: &[&str],
-        lists: &dyn Fn(usize) -> InList,
-        star: Star,
-    ) -> TokenStream {
-        let mut parts = Parts::default();
-        let position = |name: &str| positions.iter().position(|known| *known == name);
-        for piece in &self.template.pieces {
-            match piece {
-                Piece::Text(text) => parts.text(text),
-                Piece::Param { name, .. } => {
-                    if let Some(index) = position(name) {
-                        parts.push(quote!(Param(#index)));
-                    }
-                }
-                Piece::List {
-                    name,
-                    negated,
-                    opening,
-                    closing,
-                    ..
-                } => {
-                    let Some(index) = position(name) else {
-                        continue;
-                    };
-                    match lists(index) {
-                        InList::List => {
-                            parts.push(quote!(List { index: #index, negated: #negated }));
-                        }
-                        InList::Value => {
-                            parts.text(opening);
-                            parts.push(quote!(Param(#index)));
-                            parts.text(closing);
-                        }
-                        InList::AsTyped(ty) => {
-                            parts.list_as_typed(&ty, index, *negated, opening, closing);
-                        }
-                    }
-                }
-                Piece::Columns { alias, .. } => match (star, alias) {
-                    (Star::Written, None) => parts.text("*"),
-                    (Star::Written, Some(alias)) => parts.text(&format!("{alias}.*")),
-                    (Star::Columns, None) => {
-                        parts.push(quote!(Columns {
-                            alias: ::core::option::Option::None
-                        }));
-                    }
-                    (Star::Columns, Some(alias)) => {
-                        parts.push(quote!(Columns { alias: ::core::option::Option::Some(#alias) }));
-                    }
-                },
-                // Refused when the text was read.
-                Piece::Slot { .. } => {}
-            }
-        }
-        parts.finish()
-    }
-}
-
-/// How `IN (:name)` is written.
-pub(crate) enum InList {
-    /// As membership in the list that the argument is.
-    List,
-    /// As it stands, with one value.
-    Value,
-    /// As the type parameter turns out to be.
-    AsTyped(Ident),
-}
-
-/// What `{*}` becomes.
-#[derive(Clone, Copy)]
-pub(crate) enum Star {
-    /// The columns of the return type.
-    Columns,
-    /// `*`, where the return type is not known.
-    Written,
-}
-
-/// Builds the array of parts; neighbouring texts become one.
-#[derive(Default)]
-struct Parts {
-    done: Vec<TokenStream>,
-    text: String,
-}
-
-impl Parts {
-    fn text(&mut self, text: &str) {
-        self.text.push_str(text);
-    }
-
-    fn push(&mut self, part: TokenStream) {
-        self.end_text();
-        self.done
-            .push(quote!(::shelfmark::__private::render::Part::#part));
-    }
-
-    fn end_text(&mut self) {
-        if !self.text.is_empty() {
-            let text = std::mem::take(&mut self.text);
-            self.done
-                .push(quote!(::shelfmark::__private::render::Part::Text(#text)));
-        }
-    }
-
-    fn list_as_typed(
-        &mut self,
-        ty: &Ident,
-        index: usize,
-        negated: bool,
-        opening: &str,
-        closing: &str,
-    ) {
-        self.end_text();
-        let part = quote!(::shelfmark::__private::render::Part);
-        let is_list = quote!(<#ty as ::shelfmark::__private::Param>::LIST);
-        self.done.extend([
-            quote!(#part::Text(if #is_list { "" } else { #opening })),
-            quote!(if #is_list {
-                #part::List { index: #index, negated: #negated }
-            } else {
-                #part::Param(#index)
-            }),
-            quote!(#part::Text(if #is_list { "" } else { #closing })),
-        ]);
-    }
-
-    fn finish(mut self) -> TokenStream {
-        self.end_text();
-        let done = self.done;
-        quote!([#(#done),*])
-    }
 }
 
 impl Sql {
@@ -406,7 +101,7 @@ impl Sql {
         columns: &TokenStream,
     ) -> TokenStream {
         let arm = |variant: &Variant| {
-            let parts = variant.parts(positions, lists, star);
+            let parts = parts(&variant.template, positions, lists, star);
             quote!(::shelfmark::__private::render::written(dialect, &#parts, #columns))
         };
         if let [Variant { dialect: None, .. }] = self.variants.as_slice() {
@@ -463,39 +158,6 @@ impl Sql {
         }
         doc
     }
-
-    /// Checks that every `:name` has a value and every value is used, on each engine.
-    pub(crate) fn check_names(&self, given: &[(&str, Span)], owner: &Owner<'_>) -> Result<()> {
-        let mut errors = Errors::default();
-        // A name that was suggested is not complained about as unused.
-        let mut meant: Vec<&str> = Vec::new();
-        for variant in &self.variants {
-            let mut unknown: Vec<&str> = Vec::new();
-            for (name, start, _) in variant.template.params() {
-                if given.iter().any(|(known, _)| *known == name) || unknown.contains(&name) {
-                    continue;
-                }
-                unknown.push(name);
-                let suggested = nearest(name, given.iter().map(|(known, _)| *known));
-                meant.extend(suggested);
-                errors.push(variant.text.error(start, owner.unknown(name, suggested)));
-            }
-        }
-        for variant in &self.variants {
-            let used = |name: &str| variant.template.params().any(|(found, ..)| found == name);
-            for (name, span) in given {
-                if !used(name) && !meant.contains(name) {
-                    let message = format!(
-                        "{} `{name}` is not used in the SQL{}; write `:{name}` or remove it",
-                        owner.value(),
-                        variant.of_engine()
-                    );
-                    errors.push(Error::new(*span, message));
-                }
-            }
-        }
-        errors.finish(())
-    }
 }
 
 fn without_text(dialect: Dialect) -> TokenStream {
@@ -508,37 +170,6 @@ fn without_text(dialect: Dialect) -> TokenStream {
             ::shelfmark::__private::Error::new(::shelfmark::__private::ErrorKind::Unsupported)
                 .with_detail(#detail)
         )
-    }
-}
-
-/// Where the values of a statement come from, for the wording of errors.
-pub(crate) enum Owner<'m> {
-    /// The arguments of a method, by its name.
-    Method(&'m str),
-    /// The values given to `sql!`.
-    Sql,
-}
-
-impl Owner<'_> {
-    fn unknown(&self, name: &str, suggested: Option<&str>) -> String {
-        let meant = suggested.map(|meant| format!("; did you mean `:{meant}`?"));
-        match self {
-            Owner::Method(method) => format!(
-                "`:{name}` is not an argument of `{method}`{}",
-                meant.unwrap_or_else(|| format!("; add `{name}: …` to its arguments"))
-            ),
-            Owner::Sql => format!(
-                "`:{name}` has no value{}",
-                meant.unwrap_or_else(|| format!("; add `{name} = …`"))
-            ),
-        }
-    }
-
-    fn value(&self) -> &'static str {
-        match self {
-            Owner::Method(_) => "argument",
-            Owner::Sql => "the value",
-        }
     }
 }
 
@@ -597,7 +228,9 @@ fn unindented(sql: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use syn::parse::Parser as _;
+    use proc_macro2::Span;
+    use syn::Error;
+    use syn::parse::{ParseStream, Parser as _};
 
     fn sql(tokens: &str) -> Result<Sql> {
         let read = |input: ParseStream<'_>| {

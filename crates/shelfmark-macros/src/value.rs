@@ -17,7 +17,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
                 if let Some(attribute) = input.attrs.iter().find(|one| is_ours(one)) {
                     return Err(Error::new_spanned(
-                        &attribute,
+                        attribute,
                         "#[value] is for enums; a newtype is stored as what it wraps",
                     ));
                 }
@@ -205,7 +205,7 @@ fn word(variant: &Variant, case: Option<Case>) -> Result<String> {
         }
         if given.replace(word.value()).is_some() {
             return Err(Error::new_spanned(
-                &attribute,
+                attribute,
                 "#[value] stands twice; keep one",
             ));
         }

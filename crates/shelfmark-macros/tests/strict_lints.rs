@@ -27,6 +27,19 @@ pub enum Kind {
 #[derive(Value, Debug)]
 pub struct Name(String);
 
+#[derive(Value, Debug)]
+struct Secret(Vec<u8>);
+
+/// An entity with a field that is nobody's business.
+#[derive(Entity, Debug)]
+#[entity(table = "users")]
+pub struct User {
+    /// Its key.
+    #[id]
+    pub r#type: i64,
+    secret: Secret,
+}
+
 /// A show.
 #[derive(Entity, Debug)]
 #[entity(table = "shows", unique = (name, kind))]

@@ -36,7 +36,7 @@ impl Method {
         let mut errors = Errors::default();
         if let Some(body) = &item.default {
             errors.push(Error::new_spanned(
-                &body,
+                body,
                 "the attribute writes the body; remove this one, or the attribute",
             ));
         }
@@ -51,7 +51,7 @@ impl Method {
         let output = errors.take(Output::of(signature));
         let Some(output) = output else {
             errors.finish(())?;
-            return Err(Error::new_spanned(&signature, "unknown return type"));
+            return Err(Error::new_spanned(signature, "unknown return type"));
         };
         errors.finish(Method {
             path: format!(
@@ -196,7 +196,7 @@ fn plain(signature: &Signature) -> Result<()> {
         .find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)))
     {
         return Err(Error::new_spanned(
-            &parameter,
+            parameter,
             format!("`{name}` is one statement and cannot be generic; name the types"),
         ));
     }
@@ -218,7 +218,7 @@ fn receiver(signature: &Signature) -> Result<()> {
             ..
         }) => Ok(()),
         Some(other) => Err(Error::new_spanned(
-            &other,
+            other,
             "take `&self`: a repository is shared, and its state is in the database",
         )),
         None => Err(Error::new(
@@ -238,14 +238,14 @@ fn argument(pattern: &Pat, ty: &Type) -> Result<Argument> {
         }
         _ => {
             return Err(Error::new_spanned(
-                &pattern,
+                pattern,
                 "give the argument a plain name, which is its `:name` in the SQL",
             ));
         }
     };
     if let Type::ImplTrait(_) = arity::bare(ty) {
         return Err(Error::new_spanned(
-            &ty,
+            ty,
             format!("name the type of `{ident}`; `impl Trait` cannot be prepared ahead"),
         ));
     }

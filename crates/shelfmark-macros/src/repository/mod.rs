@@ -10,6 +10,7 @@ mod expand;
 mod method;
 mod parse;
 mod plan;
+mod rows;
 mod written;
 
 use proc_macro2::TokenStream;
@@ -41,7 +42,7 @@ pub(crate) fn repository(options: TokenStream, item: TokenStream) -> TokenStream
             }
             TraitItem::Fn(item) if item.default.is_some() => kept.push(expand::kept(item)),
             TraitItem::Fn(item) => errors.push(without_attribute(item)),
-            other => errors.push(Error::new_spanned(&other, "a repository has methods only")),
+            other => errors.push(Error::new_spanned(other, "a repository has methods only")),
         }
     }
 
@@ -72,7 +73,7 @@ fn not_a_trait(error: Error) -> Error {
 fn plain(source: &ItemTrait) -> Result<()> {
     if let Some(parameter) = source.generics.params.first() {
         return Err(Error::new_spanned(
-            &parameter,
+            parameter,
             "a repository has no parameters; name the types",
         ));
     }

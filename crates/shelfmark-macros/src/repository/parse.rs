@@ -128,12 +128,12 @@ pub(crate) fn declaration(method: &Ident, attributes: &[Attribute]) -> Result<Op
         let name = name_of(attribute);
         if LATER.contains(&name.as_str()) {
             errors.push(Error::new_spanned(
-                &attribute,
+                attribute,
                 format!("#[{name}] is not supported yet; it comes with a later version"),
             ));
         } else if let Some(first) = found {
             errors.push(Error::new_spanned(
-                &attribute,
+                attribute,
                 format!(
                     "`{method}` already has #[{}]; a method does one thing",
                     name_of(first)
@@ -173,7 +173,7 @@ fn read(attribute: &Attribute) -> Result<Declaration> {
         plain => {
             if !matches!(attribute.meta, Meta::Path(_)) {
                 return Err(Error::new_spanned(
-                    &attribute,
+                    attribute,
                     format!("#[{name}] takes no options"),
                 ));
             }
@@ -217,7 +217,7 @@ fn ignores_conflicts(attribute: &Attribute) -> Result<bool> {
         let value: LitStr = input.parse()?;
         if value.value() != "ignore" {
             return Err(Error::new_spanned(
-                &value,
+                value,
                 format!("write `{wanted}`; to update rows that conflict use #[upsert_many]"),
             ));
         }
@@ -283,7 +283,7 @@ fn strings(input: ParseStream<'_>) -> Result<Vec<LitStr>> {
 }
 
 fn written(attribute: &Attribute, name: &str) -> Result<Written> {
-    let missing = || Error::new_spanned(&attribute, format!("write the SQL: #[{name}(\"…\")]"));
+    let missing = || Error::new_spanned(attribute, format!("write the SQL: #[{name}(\"…\")]"));
     if matches!(attribute.meta, Meta::Path(_)) {
         return Err(missing());
     }
