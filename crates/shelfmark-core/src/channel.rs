@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::pool::PoolStatus;
 use crate::row::RowSink;
 use crate::statement::Access;
-use crate::value::{Type, ValueRef};
+use crate::value::{ParamSpec, Type, ValueRef};
 
 /// A boxed future that can move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -29,8 +29,9 @@ pub struct Call<'a> {
     pub sql: Arc<str>,
     /// The values in the order of their positions.
     pub params: Vec<ValueRef<'a>>,
-    /// The names of the parameters, for errors; may be shorter than `params`.
-    pub names: &'a [&'static str],
+    /// What is declared of the parameters: names for errors, types where the server cannot tell them; may be shorter
+    /// than `params`.
+    pub specs: Vec<ParamSpec>,
     /// `Shows::find`, for errors and for the list of who holds what.
     pub method: &'static str,
     /// What the statement does to the data.
@@ -41,8 +42,8 @@ impl Call<'_> {
     /// The name of the parameter at `index` (from zero) for an error message: `` `title` `` or `$1`.
     #[must_use]
     pub fn param_name(&self, index: usize) -> String {
-        match self.names.get(index) {
-            Some(name) => format!("`{name}`"),
+        match self.specs.get(index) {
+            Some(spec) => format!("`{}`", spec.name),
             None => format!("${}", index + 1),
         }
     }
@@ -144,8 +145,13 @@ pub trait Engine: Channel {
     /// Takes a connection for migrations.
     fn maintenance(&self) -> BoxFuture<'_, Result<Arc<dyn Maintenance>>>;
 
-    /// Prepares a statement without running it and tells what the database knows of it.
-    fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Description>>;
+    /// Prepares a statement without running it and tells what the database knows of it; `specs` is what is declared
+    /// of its parameters.
+    fn describe<'a>(
+        &'a self,
+        sql: &'a str,
+        specs: &'a [ParamSpec],
+    ) -> BoxFuture<'a, Result<Description>>;
 
     /// One round trip.
     fn ping(&self) -> BoxFuture<'_, Result<()>>;

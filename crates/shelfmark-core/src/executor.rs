@@ -98,7 +98,7 @@ impl<M> fmt::Debug for Repo<M> {
 #[derive(Debug, Default)]
 pub struct Args<'a> {
     values: Vec<ValueRef<'a>>,
-    names: Vec<&'static str>,
+    specs: Vec<ParamSpec>,
     refused: Option<Error>,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Args<'a> {
     pub fn with_capacity(count: usize) -> Self {
         Args {
             values: Vec::with_capacity(count),
-            names: Vec::with_capacity(count),
+            specs: Vec::with_capacity(count),
             refused: None,
         }
     }
@@ -120,7 +120,7 @@ impl<'a> Args<'a> {
             self.refused.get_or_insert_with(|| refused(name, &error));
             ValueRef::Null
         });
-        self.names.push(name);
+        self.specs.push(ParamSpec::of::<P>(name));
         self.values.push(value);
         self
     }
@@ -143,10 +143,10 @@ impl<'a> Args<'a> {
         self
     }
 
-    fn finish(self) -> Result<(Vec<ValueRef<'a>>, Vec<&'static str>)> {
+    fn finish(self) -> Result<(Vec<ValueRef<'a>>, Vec<ParamSpec>)> {
         match self.refused {
             Some(error) => Err(error),
-            None => Ok((self.values, self.names)),
+            None => Ok((self.values, self.specs)),
         }
     }
 }
@@ -208,11 +208,11 @@ pub mod call {
         ) -> Result<Box<Collector<T>>> {
             let method = self.statement.method;
             let named = |error: Error| error.with_method(method);
-            let (params, names) = self.args.finish().map_err(named)?;
+            let (params, specs) = self.args.finish().map_err(named)?;
             let call = Call {
                 sql: self.sql,
                 params,
-                names: &names,
+                specs,
                 method,
                 access: self.statement.access,
             };
@@ -228,11 +228,11 @@ pub mod call {
         async fn execute(self) -> Result<u64> {
             let method = self.statement.method;
             let named = |error: Error| error.with_method(method);
-            let (params, names) = self.args.finish().map_err(named)?;
+            let (params, specs) = self.args.finish().map_err(named)?;
             let call = Call {
                 sql: self.sql,
                 params,
-                names: &names,
+                specs,
                 method,
                 access: self.statement.access,
             };
@@ -336,11 +336,11 @@ pub mod call {
             })?);
         }
         let types: Vec<Type> = I::COLUMNS.iter().map(|column| column.ty).collect();
-        let names: Vec<&'static str> = I::COLUMNS.iter().map(|column| column.name).collect();
+        let specs = column_params(I::COLUMNS);
         let call = Call {
             sql: statement.sql(handle.dialect())?,
             params: Vec::new(),
-            names: &names,
+            specs,
             method,
             access: statement.access,
         };
@@ -369,11 +369,11 @@ pub mod call {
     ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
         let named = move |error: Error| error.with_method(method);
         let batches = prepared.and_then(|prepared| {
-            let (params, _) = prepared.args.finish()?;
+            let (params, specs) = prepared.args.finish()?;
             let call = Call {
                 sql: prepared.sql,
                 params,
-                names: &[],
+                specs,
                 method,
                 access: prepared.statement.access,
             };

@@ -324,7 +324,7 @@ mod tests {
         let call = Call {
             sql: Arc::from("SELECT"),
             params: vec![ValueRef::I32(77)],
-            names: &["id"],
+            specs: vec![shelfmark_core::ParamSpec::of::<i32>("id")],
             method: "Shows::find",
             access: Access::Read,
         };

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use shelfmark_core::sql::{Class, classify};
-use shelfmark_core::{DbColumn, DbType, Description, Error, ErrorKind, Result};
+use shelfmark_core::{DbColumn, DbType, Description, Error, ErrorKind, ParamSpec, Result};
 use tokio_postgres::types::Type as PgType;
 use tokio_postgres::{Column, Row};
 
 use crate::connection::Connection;
 use crate::error::Failure;
+use crate::statement::null_tested;
 use crate::types;
 
 /// Names and nullability of columns by their places. `relkind`: only of tables (`r`, partitioned `p`) is the
@@ -19,7 +20,11 @@ const ORIGINS: &str = "SELECT a.attrelid::int8, a.attnum::int4, c.relname::text,
      WHERE a.attrelid = ANY($1::oid[])";
 
 /// Prepares `sql` and reads what the server says of it.
-pub(crate) async fn describe(connection: &Connection, sql: &str) -> Result<Description, Failure> {
+pub(crate) async fn describe(
+    connection: &Connection,
+    sql: &str,
+    specs: &[ParamSpec],
+) -> Result<Description, Failure> {
     if classify(sql) == Class::TransactionControl {
         return Err(Failure::unsent(
             Error::new(ErrorKind::Unsupported).with_detail(
@@ -30,7 +35,12 @@ pub(crate) async fn describe(connection: &Connection, sql: &str) -> Result<Descr
     let failed = |error| Failure::from_driver(error, true, connection);
     // Types may be looked up, also by what fails.
     connection.note_type_lookup();
-    let statement = connection.client().prepare(sql).await.map_err(failed)?;
+    let typed = null_tested(sql, specs);
+    let statement = connection
+        .client()
+        .prepare_typed(sql, &typed)
+        .await
+        .map_err(failed)?;
     let origins = origins(connection, statement.columns()).await?;
     Ok(Description {
         params: statement

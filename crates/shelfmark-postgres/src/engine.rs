@@ -8,7 +8,7 @@ use shelfmark_core::config::{PoolSettings, PostgresTarget};
 use shelfmark_core::pool::PoolStatus;
 use shelfmark_core::{
     Access, BeginOptions, BoxFuture, BoxStream, Call, Channel, Description, Dialect, Engine,
-    Maintenance, Result, RowSink, Session, Type, ValueRef,
+    Maintenance, ParamSpec, Result, RowSink, Session, Type, ValueRef,
 };
 use tokio::time::timeout;
 
@@ -140,7 +140,11 @@ impl Engine for PostgresEngine {
         })
     }
 
-    fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Description>> {
+    fn describe<'a>(
+        &'a self,
+        sql: &'a str,
+        specs: &'a [ParamSpec],
+    ) -> BoxFuture<'a, Result<Description>> {
         Box::pin(async move {
             let mut left = self.pool.most();
             loop {
@@ -148,7 +152,7 @@ impl Engine for PostgresEngine {
                 let running = lease.run();
                 let Ok(described) = timeout(
                     self.limit.min(clock::FOREVER),
-                    describe(lease.connection(), sql),
+                    describe(lease.connection(), sql, specs),
                 )
                 .await
                 else {
@@ -177,7 +181,7 @@ impl Engine for PostgresEngine {
         let call = Call {
             sql: Arc::from("SELECT 1"),
             params: Vec::new(),
-            names: &[],
+            specs: Vec::new(),
             method: "ping",
             access: Access::Read,
         };

@@ -186,9 +186,15 @@ pub(crate) async fn begin(lease: &Lease, call: &Call<'_>, rules: Rules) -> Resul
         // stale cannot be replaced.
         connection.statements().forget(&call.sql);
     }
-    let prepared = prepared(connection, &call.sql, &call.params, rules.control)
-        .await
-        .map_err(Begin::Failed)?;
+    let prepared = prepared(
+        connection,
+        &call.sql,
+        &call.params,
+        &call.specs,
+        rules.control,
+    )
+    .await
+    .map_err(Begin::Failed)?;
     bind::check(call, prepared.statement.params().len())
         .map_err(|error| Begin::Failed(Failure::unsent(error)))?;
     if prepared.leaves_state || call.access == Access::Session {

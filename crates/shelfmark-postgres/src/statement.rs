@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shelfmark_core::sql::{Class, classify, tokenize};
-use shelfmark_core::{Error, ErrorKind, ValueRef};
+use shelfmark_core::sql::{Class, TokenKind, classify, tokenize};
+use shelfmark_core::{Error, ErrorKind, ParamSpec, ValueRef};
 use tokio_postgres::Statement;
 use tokio_postgres::types::{Oid, Type as PgType};
 
@@ -101,6 +101,7 @@ pub(crate) async fn prepared(
     connection: &Connection,
     sql: &Arc<str>,
     params: &[ValueRef<'_>],
+    specs: &[ParamSpec],
     control: Control,
 ) -> Result<Arc<Prepared>, Failure> {
     let inferred = connection.statements().find(sql, |asked| asked.is_empty());
@@ -108,7 +109,7 @@ pub(crate) async fn prepared(
         Some(prepared) => prepared,
         None => {
             check(sql, control).map_err(Failure::unsent)?;
-            prepare(connection, sql, &[]).await?
+            prepare(connection, sql, &null_tested(sql, specs), Vec::new()).await?
         }
     };
     let Some(wishes) = wishes(inferred.statement.params(), params) else {
@@ -118,7 +119,7 @@ pub(crate) async fn prepared(
     let typed = connection.statements().find(sql, |kept| kept == asked);
     match typed {
         Some(prepared) => Ok(prepared),
-        None => prepare(connection, sql, &wishes).await,
+        None => prepare(connection, sql, &wishes, asked).await,
     }
 }
 
@@ -145,10 +146,38 @@ fn wishes(inferred: &[PgType], params: &[ValueRef<'_>]) -> Option<Vec<PgType>> {
     )
 }
 
+/// The types to tell the server of parameters whose first use is `$1 IS NULL`, as in `$1 IS NULL OR year = $1`: there
+/// it cannot tell the type, and an error would end a transaction. Empty when there is none.
+pub(crate) fn null_tested(sql: &str, specs: &[ParamSpec]) -> Vec<PgType> {
+    let tokens = tokenize(sql).unwrap_or_default();
+    let tokens: Vec<_> = tokens.iter().filter(|token| !token.is_trivia()).collect();
+    let mut told = vec![PgType::UNKNOWN; specs.len()];
+    let mut any = false;
+    for pair in tokens.windows(2) {
+        let [param, next] = pair else { continue };
+        let place = sql
+            .get(param.start + 1..param.end)
+            .and_then(|digits| digits.parse::<usize>().ok());
+        let tested = param.kind == TokenKind::Positional && next.is_word(sql, "is");
+        let Some(index) = place
+            .and_then(|place| place.checked_sub(1))
+            .filter(|_| tested)
+        else {
+            continue;
+        };
+        if let (Some(told), Some(spec)) = (told.get_mut(index), specs.get(index)) {
+            *told = types::declared(spec);
+            any = true;
+        }
+    }
+    if any { told } else { Vec::new() }
+}
+
 async fn prepare(
     connection: &Connection,
     sql: &Arc<str>,
     wishes: &[PgType],
+    asked: Vec<Oid>,
 ) -> Result<Arc<Prepared>, Failure> {
     let mut lookup = LookupUnknown {
         connection,
@@ -168,7 +197,7 @@ async fn prepare(
     let prepared = Arc::new(Prepared {
         leaves_state: classify(sql) == Class::Session,
         statement,
-        asked: wishes.iter().map(asked_oid).collect(),
+        asked,
     });
     connection.statements().keep(sql, Arc::clone(&prepared));
     Ok(prepared)
@@ -235,6 +264,24 @@ mod tests {
             ])
         );
         assert_eq!(wishes(&inferred, &[number, text, ValueRef::Null]), None);
+    }
+
+    #[test]
+    fn the_type_of_a_parameter_that_is_tested_for_null_is_told() {
+        let specs = [
+            ParamSpec::of::<String>("kind"),
+            ParamSpec::of::<i32>("year"),
+        ];
+        assert_eq!(
+            null_tested("SELECT ($1 IS NULL OR a = $1) AND b = $2", &specs),
+            [PgType::TEXT, PgType::UNKNOWN]
+        );
+        assert_eq!(
+            null_tested("SELECT a = $1 AND ($2 /* x */ is not null)", &specs),
+            [PgType::UNKNOWN, PgType::INT4]
+        );
+        assert!(null_tested("SELECT '$1 IS NULL', a IS NULL, $1", &specs).is_empty());
+        assert!(null_tested("SELECT $1 IS NULL", &[]).is_empty());
     }
 
     #[test]

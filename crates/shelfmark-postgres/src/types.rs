@@ -1,6 +1,6 @@
 //! The server's types and ours: which fits which.
 
-use shelfmark_core::{Type, ValueRef};
+use shelfmark_core::{ParamSpec, Type, ValueRef};
 use tokio_postgres::types::{Kind, Type as PgType};
 
 /// The type below any number of domains.
@@ -96,6 +96,29 @@ fn scalar(value: &ValueRef<'_>) -> Option<PgType> {
         ValueRef::Json(_) => PgType::JSONB,
         _ => return None,
     })
+}
+
+/// The type of a parameter as its argument is declared.
+pub(crate) fn declared(spec: &ParamSpec) -> PgType {
+    if spec.list {
+        return array(spec.ty);
+    }
+    match spec.ty {
+        Type::Bool => PgType::BOOL,
+        Type::I16 => PgType::INT2,
+        Type::I32 => PgType::INT4,
+        Type::I64 => PgType::INT8,
+        Type::F32 => PgType::FLOAT4,
+        Type::F64 => PgType::FLOAT8,
+        Type::Bytes => PgType::BYTEA,
+        Type::Uuid => PgType::UUID,
+        Type::Timestamp => PgType::TIMESTAMPTZ,
+        Type::Date => PgType::DATE,
+        Type::Time => PgType::TIME,
+        Type::Decimal => PgType::NUMERIC,
+        Type::Json => PgType::JSONB,
+        _ => PgType::TEXT,
+    }
 }
 
 fn array(element: Type) -> PgType {

@@ -10,7 +10,7 @@ use shelfmark_core::config::PoolSettings;
 use shelfmark_core::pool::PoolStatus;
 use shelfmark_core::{
     Access, BeginOptions, BoxFuture, BoxStream, Call, Channel, Description, Dialect, Engine, Error,
-    ErrorKind, Maintenance, Result, RowSink, Session, Type, ValueRef,
+    ErrorKind, Maintenance, ParamSpec, Result, RowSink, Session, Type, ValueRef,
 };
 
 use crate::connection::{Missing, Role, check_version, make_folder};
@@ -327,7 +327,11 @@ impl Engine for SqliteEngine {
         })
     }
 
-    fn describe<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Description>> {
+    fn describe<'a>(
+        &'a self,
+        sql: &'a str,
+        _specs: &'a [ParamSpec],
+    ) -> BoxFuture<'a, Result<Description>> {
         Box::pin(async move {
             // Some PRAGMAs take effect while they are prepared.
             let route = Route::of(sql, Access::Read)?;

@@ -63,7 +63,7 @@ async fn nothing_is_promised_of_the_columns_of_a_view() -> anyhow::Result<()> {
         "CREATE TABLE t (id int PRIMARY KEY); CREATE VIEW v AS SELECT id, ARRAY[1] AS a FROM t",
     )
     .await?;
-    let told = db.engine.describe("SELECT id, a FROM v").await?;
+    let told = db.engine.describe("SELECT id, a FROM v", &[]).await?;
     assert_eq!(told.columns[0].nullable, None);
     assert_eq!(
         told.columns[0].origin,
@@ -80,14 +80,18 @@ async fn a_described_statement_is_not_run_and_a_wrong_one_is_an_error() -> anyho
     db.script("CREATE TABLE t (id int)").await?;
     let told = db
         .engine
-        .describe("INSERT INTO t VALUES ($1) RETURNING id")
+        .describe("INSERT INTO t VALUES ($1) RETURNING id", &[])
         .await?;
     assert_eq!(told.columns.len(), 1);
     assert_eq!(
         crate::support::one(&*db.engine, "SELECT count(*) FROM t").await?,
         shelfmark_core::ValueRef::I64(0)
     );
-    let error = db.engine.describe("SELECT nope FROM t").await.unwrap_err();
+    let error = db
+        .engine
+        .describe("SELECT nope FROM t", &[])
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Other);
     assert!(
         error

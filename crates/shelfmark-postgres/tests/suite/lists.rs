@@ -126,7 +126,7 @@ async fn a_value_of_many_that_does_not_fit_is_named_by_row_and_column() -> anyho
         "INSERT INTO t (id) SELECT * FROM UNNEST($1::int4[])",
         Vec::new(),
     );
-    call.names = &["id"];
+    call.specs = vec![shelfmark_core::ParamSpec::of::<i64>("id")];
     let rows = vec![vec![ValueRef::I64(1)], vec![ValueRef::I64(1 << 40)]];
     let error = db
         .engine

@@ -162,7 +162,7 @@ pub(crate) fn call<'a>(access: Access, sql: &str, params: Vec<ValueRef<'a>>) -> 
     Call {
         sql: Arc::from(sql),
         params,
-        names: &[],
+        specs: Vec::new(),
         method: "Tests::call",
         access,
     }

@@ -270,7 +270,7 @@ async fn a_value_of_the_wrong_type_is_refused_by_name_before_it_is_sent() -> any
     let session = shelfmark_core::Engine::begin(&*db.engine, crate::support::BEGIN).await?;
     for (sql, value, message) in cases {
         let mut call = write(sql, vec![value]);
-        call.names = &["value"];
+        call.specs = vec![shelfmark_core::ParamSpec::of::<i64>("value")];
         let error = db.engine.execute(call.clone()).await.unwrap_err();
         assert_eq!(error.to_string(), message);
         assert_eq!(error.kind(), ErrorKind::Encode);

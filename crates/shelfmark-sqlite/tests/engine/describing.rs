@@ -5,7 +5,7 @@ use shelfmark_core::{DbColumn, Engine, ErrorKind, Type};
 use crate::support::*;
 
 async fn described(db: &TestDb, sql: &str) -> Outcome<Vec<DbColumn>> {
-    Ok(db.engine.describe(sql).await?.columns)
+    Ok(db.engine.describe(sql, &[]).await?.columns)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +108,7 @@ async fn describing_runs_nothing_and_reports_what_is_wrong() -> Outcome {
                 "has no column named b",
             ),
         ] {
-            let error = db.engine.describe(sql).await.unwrap_err();
+            let error = db.engine.describe(sql, &[]).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Other);
             assert!(error.to_string().contains(part), "{error}");
         }

@@ -122,7 +122,7 @@ pub(crate) fn call<'a>(sql: &str, access: Access, params: Vec<ValueRef<'a>>) -> 
     Call {
         sql: sql.into(),
         params,
-        names: &[],
+        specs: Vec::new(),
         method: "Tests::call",
         access,
     }

@@ -106,7 +106,7 @@ fn call<'a>(text: &'static str, params: Vec<ValueRef<'a>>) -> Call<'a> {
     Call {
         sql: text.into(),
         params,
-        names: &[],
+        specs: Vec::new(),
         method: "Db::migrate",
         access: Access::Write,
     }

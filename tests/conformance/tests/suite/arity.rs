@@ -153,3 +153,29 @@ on_every_engine! {
         assert!(error.method().unwrap().contains("arity.rs:"), "{error}");
     }
 }
+
+/// What plain SQL does for optional filters.
+#[repository(entity = Book)]
+trait OptionalFilters {
+    #[query(
+        "SELECT {*} FROM books
+         WHERE (:title IS NULL OR title = :title) AND (:from IS NULL OR year >= :from)
+         ORDER BY book_id"
+    )]
+    async fn find_by(&self, title: Option<&str>, from: Option<i32>) -> Result<Vec<Book>>;
+}
+
+on_every_engine! {
+    async fn an_optional_parameter_may_be_tested_for_null(db) {
+        three_books(db).await?;
+        let books = db.optional_filters();
+        assert_eq!(books.find_by(None, None).await?.len(), 3);
+        assert_eq!(books.find_by(Some("Brazil"), None).await?.len(), 1);
+        assert_eq!(books.find_by(None, Some(1985)).await?.len(), 2);
+        assert_eq!(books.find_by(Some("Alien"), Some(1985)).await?.len(), 0);
+        db.transaction(async |tx| tx.optional_filters().find_by(None, None).await).await?;
+        let from: Option<i32> = Some(1985);
+        let found: Vec<String> = db.fetch_all(sql!("SELECT title FROM books WHERE (:from IS NULL OR year >= :from) ORDER BY 1", from)).await?;
+        assert_eq!(found, ["Brazil", "Contact"]);
+    }
+}
