@@ -8,8 +8,8 @@ use tokio_postgres::types::Type as PgType;
 use tokio_postgres::{Column, Row};
 
 use crate::connection::Connection;
-use crate::error::Failure;
-use crate::statement::null_tested;
+use crate::error::{Failure, Link};
+use crate::statement::{declared_wishes, null_tested, parse};
 use crate::types;
 
 /// Names and nullability of columns by their places. `relkind`: only of tables (`r`, partitioned `p`) is the
@@ -32,15 +32,16 @@ pub(crate) async fn describe(
             ),
         ));
     }
-    let failed = |error| Failure::from_driver(error, true, connection);
-    // Types may be looked up, also by what fails.
-    connection.note_type_lookup();
-    let typed = null_tested(sql, specs);
-    let statement = connection
-        .client()
-        .prepare_typed(sql, &typed)
-        .await
-        .map_err(failed)?;
+    let told = null_tested(sql, specs);
+    let mut statement = parse(connection, sql, &told).await?;
+    if let Some(wishes) = declared_wishes(&statement, specs, &told) {
+        match parse(connection, sql, &wishes).await {
+            Ok(declared) => statement = declared,
+            // It is text after all, and whoever compares the types with the declarations will say so.
+            Err(failure) if failure.link == Link::Usable => {}
+            Err(failure) => return Err(failure),
+        }
+    }
     let origins = origins(connection, statement.columns()).await?;
     Ok(Description {
         params: statement

@@ -23,7 +23,10 @@ pub(crate) struct Prepared {
     pub(crate) statement: Statement,
     /// Whether it leaves something behind in its session, whatever it was declared to do.
     pub(crate) leaves_state: bool,
-    /// The types that were asked for, which tell the typings of one text apart; zero where the server chose.
+    /// The types that the server was told from the start, since it could not tell them.
+    told: Vec<PgType>,
+    /// The types that were asked for by values, which tell the typings of one text apart; zero where the server
+    /// chose. Empty for the typing by declarations, which every look-up begins with.
     asked: Vec<Oid>,
 }
 
@@ -70,7 +73,7 @@ impl Statements {
         });
         text.used = self.uses;
         if text.typings.len() >= MAX_TYPINGS {
-            // The first is the one without a wish, which every look-up begins with.
+            // The first is the one by declarations.
             text.typings.truncate(1);
         }
         text.typings.push(prepared);
@@ -104,44 +107,82 @@ pub(crate) async fn prepared(
     specs: &[ParamSpec],
     control: Control,
 ) -> Result<Arc<Prepared>, Failure> {
-    let inferred = connection.statements().find(sql, |asked| asked.is_empty());
-    let inferred = match inferred {
+    let known = connection.statements().find(sql, |asked| asked.is_empty());
+    let declared = match known {
         Some(prepared) => prepared,
         None => {
             check(sql, control).map_err(Failure::unsent)?;
-            prepare(connection, sql, &null_tested(sql, specs), Vec::new()).await?
+            prepare_declared(connection, sql, specs).await?
         }
     };
-    let Some(wishes) = wishes(inferred.statement.params(), params) else {
-        return Ok(inferred);
+    // Only where arguments are not declared is there anything left to ask by the values themselves.
+    let wish = |index: usize| {
+        let inferred = declared.statement.params().get(index)?;
+        types::instead_of_text(inferred, params.get(index)?)
+    };
+    let Some(wishes) = wishes(params.len(), wish, &declared.told) else {
+        return Ok(declared);
     };
     let asked: Vec<Oid> = wishes.iter().map(asked_oid).collect();
     let typed = connection.statements().find(sql, |kept| kept == asked);
     match typed {
         Some(prepared) => Ok(prepared),
-        None => prepare(connection, sql, &wishes, asked).await,
+        None => {
+            let statement = parse(connection, sql, &wishes).await?;
+            Ok(keep(connection, sql, statement, Vec::new(), asked))
+        }
     }
+}
+
+/// Prepares `sql` for the declared arguments; asked a second time where the server took for text what is none.
+async fn prepare_declared(
+    connection: &Connection,
+    sql: &Arc<str>,
+    specs: &[ParamSpec],
+) -> Result<Arc<Prepared>, Failure> {
+    let told = null_tested(sql, specs);
+    let mut statement = parse(connection, sql, &told).await?;
+    if let Some(wishes) = declared_wishes(&statement, specs, &told) {
+        statement = parse(connection, sql, &wishes).await?;
+    }
+    Ok(keep(connection, sql, statement, told, Vec::new()))
 }
 
 fn asked_oid(ty: &PgType) -> Oid {
     if *ty == PgType::UNKNOWN { 0 } else { ty.oid() }
 }
 
-/// The types to ask for, where the server took a parameter for text only because it had to take it for something.
-fn wishes(inferred: &[PgType], params: &[ValueRef<'_>]) -> Option<Vec<PgType>> {
-    if !inferred
-        .iter()
-        .zip(params)
-        .any(|(ty, value)| types::instead_of_text(ty, value).is_some())
-    {
+/// The types to ask for, where the server took a declared parameter for text only because it had to take it for
+/// something. `told` is what was asked for the first time.
+pub(crate) fn declared_wishes(
+    inferred: &Statement,
+    specs: &[ParamSpec],
+    told: &[PgType],
+) -> Option<Vec<PgType>> {
+    let wish = |index: usize| {
+        types::declared_instead_of_text(inferred.params().get(index)?, specs.get(index)?)
+    };
+    wishes(inferred.params().len(), wish, told)
+}
+
+/// All types to ask for, if there is any wish. Of the other parameters the server shall think again: what it made of
+/// them may follow from its guess.
+fn wishes(
+    count: usize,
+    wish: impl Fn(usize) -> Option<PgType>,
+    told: &[PgType],
+) -> Option<Vec<PgType>> {
+    if !(0..count).any(|index| wish(index).is_some()) {
         return None;
     }
-    // Of all others the server shall think again: what it made of them may follow from its guess.
+    let told = |index| told.get(index).cloned();
     Some(
-        inferred
-            .iter()
-            .zip(params)
-            .map(|(ty, value)| types::instead_of_text(ty, value).unwrap_or(PgType::UNKNOWN))
+        (0..count)
+            .map(|index| {
+                wish(index)
+                    .or_else(|| told(index))
+                    .unwrap_or(PgType::UNKNOWN)
+            })
             .collect(),
     )
 }
@@ -173,34 +214,43 @@ pub(crate) fn null_tested(sql: &str, specs: &[ParamSpec]) -> Vec<PgType> {
     if any { told } else { Vec::new() }
 }
 
-async fn prepare(
+/// Has the server parse `sql`.
+pub(crate) async fn parse(
     connection: &Connection,
-    sql: &Arc<str>,
-    wishes: &[PgType],
-    asked: Vec<Oid>,
-) -> Result<Arc<Prepared>, Failure> {
+    sql: &str,
+    types: &[PgType],
+) -> Result<Statement, Failure> {
     let mut lookup = LookupUnknown {
         connection,
         done: false,
     };
     let statement = connection
         .client()
-        .prepare_typed(sql, wishes)
+        .prepare_typed(sql, types)
         .await
-        // However this ends, the statement itself has not run.
         .map_err(|error| Failure::unprepared(error, connection))?;
     let columns = statement.columns().iter().map(|column| column.type_());
     let mut seen = statement.params().iter().chain(columns);
     // The driver looks up what is not built in.
     lookup.done = seen.all(|ty| PgType::from_oid(ty.oid()).is_some());
-    drop(lookup);
+    Ok(statement)
+}
+
+fn keep(
+    connection: &Connection,
+    sql: &Arc<str>,
+    statement: Statement,
+    told: Vec<PgType>,
+    asked: Vec<Oid>,
+) -> Arc<Prepared> {
     let prepared = Arc::new(Prepared {
         leaves_state: classify(sql) == Class::Session,
         statement,
+        told,
         asked,
     });
     connection.statements().keep(sql, Arc::clone(&prepared));
-    Ok(prepared)
+    prepared
 }
 
 /// Notes, unless all types turn out to be built in, that the driver may have looked types up: also when it failed
@@ -254,8 +304,12 @@ mod tests {
         let number = ValueRef::I64(1);
         let text = ValueRef::Text(Cow::Borrowed("a"));
         let params = [number.clone(), number.clone(), text.clone(), ValueRef::Null];
+        let by_value = |params: &[ValueRef<'_>], told: &[PgType]| {
+            let wish = |index: usize| types::instead_of_text(&inferred[index], &params[index]);
+            wishes(params.len(), wish, told)
+        };
         assert_eq!(
-            wishes(&inferred, &params),
+            by_value(&params, &[]),
             Some(vec![
                 PgType::UNKNOWN,
                 PgType::INT8,
@@ -263,7 +317,16 @@ mod tests {
                 PgType::UNKNOWN
             ])
         );
-        assert_eq!(wishes(&inferred, &[number, text, ValueRef::Null]), None);
+        assert_eq!(
+            by_value(&params, &[PgType::DATE, PgType::DATE]),
+            Some(vec![
+                PgType::DATE,
+                PgType::INT8,
+                PgType::UNKNOWN,
+                PgType::UNKNOWN
+            ])
+        );
+        assert_eq!(by_value(&[number, text, ValueRef::Null], &[]), None);
     }
 
     #[test]

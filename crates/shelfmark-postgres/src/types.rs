@@ -79,6 +79,16 @@ pub(crate) fn instead_of_text(inferred: &PgType, value: &ValueRef<'_>) -> Option
     }
 }
 
+/// The same, of a parameter whose argument is declared.
+pub(crate) fn declared_instead_of_text(inferred: &PgType, spec: &ParamSpec) -> Option<PgType> {
+    let guessed = if spec.list {
+        PgType::TEXT_ARRAY
+    } else {
+        PgType::TEXT
+    };
+    (*inferred == guessed && spec.ty != Type::Text).then(|| declared(spec))
+}
+
 fn scalar(value: &ValueRef<'_>) -> Option<PgType> {
     Some(match value {
         ValueRef::Bool(_) => PgType::BOOL,

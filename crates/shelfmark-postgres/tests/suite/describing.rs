@@ -1,6 +1,6 @@
 //! What `describe` tells of a statement.
 
-use shelfmark_core::{Engine as _, ErrorKind, Type};
+use shelfmark_core::{Engine as _, ErrorKind, ParamSpec, Type};
 
 use crate::support::Db;
 
@@ -13,6 +13,7 @@ async fn parameters_and_columns_come_with_types_and_what_fits_them() -> anyhow::
         .engine
         .describe(
             "SELECT id, name, price * 2 AS twice, price FROM t WHERE id = ANY($1) AND name = $2",
+            &[],
         )
         .await?;
     let params: Vec<_> = told
@@ -53,6 +54,26 @@ async fn parameters_and_columns_come_with_types_and_what_fits_them() -> anyhow::
         ]
     );
     assert_eq!(told.columns[0].ty.fits, Some(vec![Type::I32, Type::I64]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_parameter_without_a_type_of_its_own_has_the_declared_one() -> anyhow::Result<()> {
+    let db = Db::open().await?;
+    db.script("CREATE TABLE t (name text, year int)").await?;
+    let specs = [ParamSpec::of::<i64>("n"), ParamSpec::of::<i32>("year")];
+    let names = async |sql| {
+        let told = db.engine.describe(sql, &specs).await?;
+        let names = told.params.into_iter().map(|ty| ty.name);
+        anyhow::Ok(names.collect::<Vec<_>>())
+    };
+    let sql = "SELECT $1, name FROM t WHERE $2 IS NULL OR year = $2";
+    assert_eq!(names(sql).await?, ["int8", "int4"]);
+    // What can be nothing but text is told as it is, for the one who compares it with the declaration.
+    assert_eq!(
+        names("SELECT 1 FROM t WHERE name = $1 AND year = $2").await?,
+        ["text", "int4"]
+    );
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Prepared statements: kept, replaced when the schema changes, refused where they would leave something behind.
 
-use shelfmark_core::{Access, Channel as _, Engine as _, ErrorKind, Flow, ValueRef};
+use shelfmark_core::{Access, Channel as _, Engine as _, ErrorKind, Flow, ParamSpec, ValueRef};
 
 use crate::support::{AtFirstRow, BEGIN, Db, call, one, pool_of, read, rows, text, write};
 
@@ -17,6 +17,28 @@ async fn a_statement_is_prepared_once_per_connection() -> anyhow::Result<()> {
     }
     let count = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%int4 + 1'";
     assert_eq!(one(&*db.engine, count).await?, ValueRef::I64(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn declared_arguments_have_one_typing_also_when_they_are_null() -> anyhow::Result<()> {
+    let db = Db::with(pool_of(1)).await?;
+    db.script("CREATE TABLE t (year int); INSERT INTO t VALUES (2021), (2022)")
+        .await?;
+    let session = db.engine.begin(BEGIN).await?;
+    for (n, year, found) in [
+        (ValueRef::Null, ValueRef::Null, 2),
+        (ValueRef::I64(1 << 40), ValueRef::I32(2021), 1),
+        (ValueRef::Null, ValueRef::I32(1), 0),
+    ] {
+        let sql = "SELECT $1 FROM t WHERE $2 IS NULL OR year = $2";
+        let mut call = read(sql, vec![n.clone(), year]);
+        call.specs = vec![ParamSpec::of::<i64>("n"), ParamSpec::of::<i32>("year")];
+        assert_eq!(rows(&*session, call).await?, vec![vec![n]; found]);
+    }
+    let count = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%year = $2'";
+    assert_eq!(one(&*session, count).await?, ValueRef::I64(1));
+    session.commit().await?;
     Ok(())
 }
 
