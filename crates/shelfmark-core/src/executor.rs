@@ -80,6 +80,15 @@ impl<M> Repo<M> {
     }
 }
 
+impl<M> Clone for Repo<M> {
+    fn clone(&self) -> Self {
+        Repo {
+            handle: self.handle.clone(),
+            repository: PhantomData,
+        }
+    }
+}
+
 impl<M> Executor for Repo<M> {
     fn handle(&self) -> &Handle {
         &self.handle
@@ -143,9 +152,11 @@ impl<'a> Args<'a> {
         self
     }
 
-    fn finish(self) -> Result<(Vec<ValueRef<'a>>, Vec<ParamSpec>)> {
+    fn finish(self, statement: &Statement) -> Result<(Vec<ValueRef<'a>>, Vec<ParamSpec>)> {
         match self.refused {
             Some(error) => Err(error),
+            // The values of a row come without their specifications; the statement has them.
+            None if self.specs.is_empty() => Ok((self.values, (statement.params)())),
             None => Ok((self.values, self.specs)),
         }
     }
@@ -208,7 +219,7 @@ pub mod call {
         ) -> Result<Box<Collector<T>>> {
             let method = self.statement.method;
             let named = |error: Error| error.with_method(method);
-            let (params, specs) = self.args.finish().map_err(named)?;
+            let (params, specs) = self.args.finish(self.statement).map_err(named)?;
             let call = Call {
                 sql: self.sql,
                 params,
@@ -228,7 +239,7 @@ pub mod call {
         async fn execute(self) -> Result<u64> {
             let method = self.statement.method;
             let named = |error: Error| error.with_method(method);
-            let (params, specs) = self.args.finish().map_err(named)?;
+            let (params, specs) = self.args.finish(self.statement).map_err(named)?;
             let call = Call {
                 sql: self.sql,
                 params,
@@ -369,7 +380,7 @@ pub mod call {
     ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
         let named = move |error: Error| error.with_method(method);
         let batches = prepared.and_then(|prepared| {
-            let (params, specs) = prepared.args.finish()?;
+            let (params, specs) = prepared.args.finish(prepared.statement)?;
             let call = Call {
                 sql: prepared.sql,
                 params,

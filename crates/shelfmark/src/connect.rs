@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use shelfmark_core::config::{DatabaseConfig, Target};
+use shelfmark_core::config::DatabaseConfig;
 use shelfmark_core::{Engine, Error, ErrorKind, Result};
 
 /// Opens the engine of `config`'s target.
 pub(crate) async fn connect(config: &DatabaseConfig) -> Result<Arc<dyn Engine>> {
     match &config.target {
         #[cfg(feature = "sqlite")]
-        Target::Memory => {
+        shelfmark_core::config::Target::Memory => {
             Ok(Arc::new(shelfmark_sqlite::SqliteEngine::memory(&config.pool)?))
         }
         #[cfg(feature = "sqlite")]
-        Target::Sqlite { path } => {
+        shelfmark_core::config::Target::Sqlite { path } => {
             Ok(Arc::new(shelfmark_sqlite::SqliteEngine::open(path, &config.pool).await?))
         }
         #[cfg(feature = "postgres")]
-        Target::Postgres(target) => Ok(Arc::new(
+        shelfmark_core::config::Target::Postgres(target) => Ok(Arc::new(
             shelfmark_postgres::PostgresEngine::open(target, &config.pool, config.statement_timeout)
                 .await?,
         )),

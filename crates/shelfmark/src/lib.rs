@@ -51,6 +51,7 @@ mod verify;
 pub use shelfmark_core as __private;
 
 pub use db::Db;
+pub use futures_core::Stream;
 pub use migrate::{Applied, Migration, MigrationReport};
 pub use shelfmark_core::config::{self, DatabaseConfig, Misuse, PoolSettings, Target};
 pub use shelfmark_core::pool::{Holder, PoolStatus};
@@ -67,6 +68,7 @@ pub use verify::{Finding, VerifyReport};
 pub mod prelude {
     pub use crate::{
         Constraint, Cursor, Db, Entity, Error, ErrorKind, Executor, FromRow, Insert, Json,
-        OnViolation, Page, PageRequest, Result, Sort, Tx, Value, migrations, repository, sql,
+        OnViolation, Page, PageRequest, Result, Sort, Stream, Tx, Value, migrations, repository,
+        sql,
     };
 }

@@ -428,7 +428,7 @@ mod tests {
 
     #[test]
     fn only_the_required_values_are_needed() {
-        let show = row("s1,TV Show,Dark,,N/A,nan,null,2017,NR,-,None,").unwrap();
+        let show = row("s1,TV Show,Dark,,N/A,nan,null,2017,n/a,-,None,").unwrap();
         assert_eq!((show.kind, show.release_year), (ShowKind::TvShow, 2017));
         assert!(show.directors.is_empty() && show.cast.is_empty() && show.countries.is_empty());
         assert!(show.rating.is_none() && show.duration.is_none() && show.description.is_none());

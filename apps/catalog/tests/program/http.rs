@@ -17,7 +17,10 @@ fn items(answer: &Answer) -> Vec<Value> {
 }
 
 fn titles(answer: &Answer) -> Vec<String> {
-    items(answer).iter().map(|show| show["title"].as_str().unwrap().to_owned()).collect()
+    items(answer)
+        .iter()
+        .map(|show| show["title"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Every page of a list, checked to hold no show twice.
@@ -31,7 +34,10 @@ fn walk(service: &Service, query: &str, limit: usize) -> Result<Vec<Value>> {
         all.extend(found);
         match &page.json()["next"] {
             Value::Null => {
-                let ids: HashSet<&str> = all.iter().map(|show| show["show_id"].as_str().unwrap()).collect();
+                let ids: HashSet<&str> = all
+                    .iter()
+                    .map(|show| show["show_id"].as_str().unwrap())
+                    .collect();
                 assert_eq!(ids.len(), all.len(), "a show stands on two pages");
                 return Ok(all);
             }
@@ -273,13 +279,21 @@ on_both_engines! {
 fn a_database_that_is_away_is_a_503_and_comes_back_by_itself() -> Result<()> {
     let server = test_postgres::Server::start()?;
     let folder = tempfile::tempdir()?;
-    let service = Service::spawn(program(&server.url(), folder.path(), &["serve", "--addr", "127.0.0.1:0"]))?;
+    let service = Service::spawn(program(
+        &server.url(),
+        folder.path(),
+        &["serve", "--addr", "127.0.0.1:0"],
+    ))?;
     assert_eq!(service.get("/readyz")?.status, 200);
     server.stop();
     for path in ["/shows", "/shows/s1", "/readyz"] {
         let answer = service.get(path)?;
         answer.problem(503);
-        assert!(!answer.text.contains("127.0.0.1"), "no internals: {}", answer.text);
+        assert!(
+            !answer.text.contains("127.0.0.1"),
+            "no internals: {}",
+            answer.text
+        );
     }
     assert_eq!(service.get("/healthz")?.status, 200);
     server.restart()?;

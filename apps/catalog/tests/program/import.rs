@@ -32,11 +32,18 @@ fn write(place: &Place, name: &str, bytes: &[u8]) -> Result<PathBuf> {
 }
 
 fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }
 
 /// The shows and their links as text, the same for the same catalogue.
@@ -44,7 +51,9 @@ fn dump(place: &Place) -> Result<String> {
     block_on(async {
         let db = Db::open(&place.url).await?;
         let rows: Vec<(String, String, i32, Option<String>, Option<String>)> = db
-            .fetch_all(sql!("SELECT show_id, title, release_year, rating, duration FROM shows ORDER BY show_id"))
+            .fetch_all(sql!(
+                "SELECT show_id, title, release_year, rating, duration FROM shows ORDER BY show_id"
+            ))
             .await?;
         let links: Vec<(String, String, i32)> = db
             .fetch_all(sql!(
@@ -149,7 +158,10 @@ on_both_engines! {
 fn end_in_the_middle(place: &Place, how: &str, code: Option<i32>) -> Result<()> {
     const ROWS: usize = 60_000;
     write(place, "long.csv", generated(ROWS).as_bytes())?;
-    let mut child = place.program(&["import", "long.csv"]).stderr(Stdio::piped()).spawn()?;
+    let mut child = place
+        .program(&["import", "long.csv"])
+        .stderr(Stdio::piped())
+        .spawn()?;
     let until = Instant::now() + Duration::from_secs(60);
     loop {
         std::thread::sleep(Duration::from_millis(20));
@@ -157,7 +169,10 @@ fn end_in_the_middle(place: &Place, how: &str, code: Option<i32>) -> Result<()> 
         if whole(place).is_ok_and(|(shows, _)| shows >= 1_000) {
             break;
         }
-        assert!(Instant::now() < until && child.try_wait()?.is_none(), "nothing was imported");
+        assert!(
+            Instant::now() < until && child.try_wait()?.is_none(),
+            "nothing was imported"
+        );
     }
     signal(&child, how)?;
     let status = child.wait()?;
@@ -168,9 +183,17 @@ fn end_in_the_middle(place: &Place, how: &str, code: Option<i32>) -> Result<()> 
     assert_eq!(torn, 0, "{shows} shows");
     assert!((1_000..ROWS as i64).contains(&shows), "{shows}");
     if code.is_some() {
-        assert!(text.contains(&format!("interrupted: {shows} shows are stored and whole")), "{text}");
+        assert!(
+            text.contains(&format!("interrupted: {shows} shows are stored and whole")),
+            "{text}"
+        );
     }
-    assert!(place.run(&["import", "--quiet", "long.csv"])?.status.success());
+    assert!(
+        place
+            .run(&["import", "--quiet", "long.csv"])?
+            .status
+            .success()
+    );
     assert_eq!(whole(place)?, (ROWS as i64, 0));
     Ok(())
 }
@@ -179,7 +202,10 @@ fn end_in_the_middle(place: &Place, how: &str, code: Option<i32>) -> Result<()> 
 fn the_default_database_is_a_file_in_data() -> Result<()> {
     let place = Place::new(Engine::Sqlite)?;
     write(&place, "good.csv", generated(3).as_bytes())?;
-    let output = place.program(&["import", "good.csv"]).env_remove("DATABASE_URL").output()?;
+    let output = place
+        .program(&["import", "good.csv"])
+        .env_remove("DATABASE_URL")
+        .output()?;
     assert!(output.status.success(), "{}", said(&output));
     assert!(place.folder.path().join("data/catalog.db").exists());
     Ok(())
@@ -190,11 +216,20 @@ fn a_wrong_database_url_is_named_without_its_password() -> Result<()> {
     let place = Place::new(Engine::Sqlite)?;
     write(&place, "good.csv", generated(3).as_bytes())?;
     let url = "postgres://u:s3cr3t@127.0.0.1:1/none";
-    let output = place.program(&["import", "good.csv"]).env("DATABASE_URL", url).output()?;
+    let output = place
+        .program(&["import", "good.csv"])
+        .env("DATABASE_URL", url)
+        .output()?;
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text.contains("127.0.0.1:1") && !text.contains("s3cr3t"), "{text}");
-    let output = place.program(&["import", "good.csv"]).env("DATABASE_URL", "mysql://x").output()?;
+    assert!(
+        text.contains("127.0.0.1:1") && !text.contains("s3cr3t"),
+        "{text}"
+    );
+    let output = place
+        .program(&["import", "good.csv"])
+        .env("DATABASE_URL", "mysql://x")
+        .output()?;
     assert!(said(&output).contains("DATABASE_URL"), "{}", said(&output));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The real program, started as people start it: over HTTP and from the command line, on both engines.
 #![allow(
     missing_docs,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -29,15 +29,23 @@ impl Place {
     pub fn new(engine: Engine) -> Result<Place> {
         let folder = tempfile::tempdir()?;
         let (url, database) = match engine {
-            Engine::Sqlite => {
-                (format!("sqlite://{}", folder.path().join("data/catalog.db").display()), None)
-            }
+            Engine::Sqlite => (
+                format!(
+                    "sqlite://{}",
+                    folder.path().join("data/catalog.db").display()
+                ),
+                None,
+            ),
             Engine::Postgres => {
                 let database = test_postgres::TestDatabase::create()?;
                 (database.url().to_owned(), Some(database))
             }
         };
-        Ok(Place { folder, url, _database: database })
+        Ok(Place {
+            folder,
+            url,
+            _database: database,
+        })
     }
 
     /// The program with this database and nothing else in its environment.
@@ -52,7 +60,11 @@ impl Place {
 
 pub fn program(url: &str, folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_catalog"));
-    command.env_clear().env("DATABASE_URL", url).current_dir(folder).args(arguments);
+    command
+        .env_clear()
+        .env("DATABASE_URL", url)
+        .current_dir(folder)
+        .args(arguments);
     command
 }
 
@@ -83,7 +95,10 @@ impl Answer {
         assert_eq!(self.kind, "application/problem+json", "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], status, "{self:?}");
-        assert!(problem["title"].is_string() && problem["type"].is_string(), "{self:?}");
+        assert!(
+            problem["title"].is_string() && problem["type"].is_string(),
+            "{self:?}"
+        );
         problem["detail"].as_str().unwrap_or_default().to_owned()
     }
 }
@@ -94,7 +109,10 @@ impl Service {
     }
 
     pub fn spawn(mut command: Command) -> Result<Service> {
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        let mut child = command
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
         let stderr = child.stderr.take().context("no stderr")?;
         let (found, address) = mpsc::channel();
         std::thread::spawn(move || {
@@ -109,7 +127,9 @@ impl Service {
             }
             let _ = found.send(Err(said));
         });
-        let address = address.recv_timeout(START).context("the service did not start in time")?;
+        let address = address
+            .recv_timeout(START)
+            .context("the service did not start in time")?;
         let address = match address {
             Ok(address) => address,
             Err(said) => bail!("the service ended: {said}"),
@@ -119,7 +139,11 @@ impl Service {
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .into();
-        Ok(Service { child, base: format!("http://{address}"), agent })
+        Ok(Service {
+            child,
+            base: format!("http://{address}"),
+            agent,
+        })
     }
 
     pub fn get(&self, path: &str) -> Result<Answer> {
@@ -131,7 +155,10 @@ impl Service {
     }
 
     pub fn post(&self, path: &str, kind: &str, body: &str) -> Result<Answer> {
-        let request = self.agent.post(format!("{}{path}", self.base)).header("content-type", kind);
+        let request = self
+            .agent
+            .post(format!("{}{path}", self.base))
+            .header("content-type", kind);
         answer(request.send(body)?)
     }
 
@@ -166,20 +193,37 @@ impl Drop for Service {
 
 /// Sends a signal to a process that the test started.
 pub fn signal(child: &Child, name: &str) -> Result<()> {
-    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status()?;
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status()?;
     anyhow::ensure!(sent.success(), "kill -{name} failed");
     Ok(())
 }
 
 fn answer(response: ureq::http::Response<ureq::Body>) -> Result<Answer> {
     let header = |name: &str| {
-        response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
     };
-    let (status, kind, location) =
-        (response.status().as_u16(), header("content-type").unwrap_or_default(), header("location"));
+    let (status, kind, location) = (
+        response.status().as_u16(),
+        header("content-type").unwrap_or_default(),
+        header("location"),
+    );
     let mut text = String::new();
-    response.into_body().into_reader().read_to_string(&mut text)?;
-    Ok(Answer { status, kind, location, text })
+    response
+        .into_body()
+        .into_reader()
+        .read_to_string(&mut text)?;
+    Ok(Answer {
+        status,
+        kind,
+        location,
+        text,
+    })
 }
 
 /// Makes of each `fn rule(place: &Place) -> Result<()>` a test on each engine.

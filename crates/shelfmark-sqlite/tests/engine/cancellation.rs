@@ -99,7 +99,7 @@ fn futures(db: &TestDb) -> Vec<(&'static str, BoxFuture<'_, Result<()>>)> {
         ("ping", engine.ping()),
         (
             "describe",
-            Box::pin(async { engine.describe("SELECT a FROM t").await.map(drop) }),
+            Box::pin(async { engine.describe("SELECT a FROM t", &[]).await.map(drop) }),
         ),
         (
             "maintenance",

@@ -18,7 +18,11 @@ async fn a_closed_database_refuses_every_call() -> Outcome {
             db.execute("DELETE FROM t").await.map(drop).unwrap_err(),
             begin(&*db.engine).await.map(drop).unwrap_err(),
             db.engine.maintenance().await.map(drop).unwrap_err(),
-            db.engine.describe("SELECT 1").await.map(drop).unwrap_err(),
+            db.engine
+                .describe("SELECT 1", &[])
+                .await
+                .map(drop)
+                .unwrap_err(),
             db.engine.ping().await.unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::Connection);

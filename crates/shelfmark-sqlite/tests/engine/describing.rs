@@ -92,11 +92,11 @@ async fn keys_are_never_null_where_sqlite_says_so() -> Outcome {
 async fn describing_runs_nothing_and_reports_what_is_wrong() -> Outcome {
     for db in both().await? {
         db.engine
-            .describe("INSERT INTO t VALUES (?1) RETURNING a")
+            .describe("INSERT INTO t VALUES (?1) RETURNING a", &[])
             .await?;
-        db.engine.describe("CREATE TABLE x (a)").await?;
+        db.engine.describe("CREATE TABLE x (a)", &[]).await?;
         db.engine
-            .describe("SELECT a FROM t WHERE a IN rarray(?1)")
+            .describe("SELECT a FROM t WHERE a IN rarray(?1)", &[])
             .await?;
         assert_eq!(db.number("SELECT count(*) FROM t").await?, 0);
         for (sql, part) in [
@@ -113,7 +113,7 @@ async fn describing_runs_nothing_and_reports_what_is_wrong() -> Outcome {
             assert!(error.to_string().contains(part), "{error}");
         }
         // Takes effect while it is prepared.
-        db.engine.describe("PRAGMA foreign_keys = OFF").await?;
+        db.engine.describe("PRAGMA foreign_keys = OFF", &[]).await?;
         let session = begin(&*db.engine).await?;
         assert_eq!(
             number(&*session, "SELECT * FROM pragma_foreign_keys").await?,

@@ -1,6 +1,7 @@
 //! The behaviour suite: what every engine must do, written once.
 #![allow(
     missing_docs,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
