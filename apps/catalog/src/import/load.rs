@@ -162,7 +162,7 @@ fn read<R: Read>(mut reader: ShowReader<R>, send: &mpsc::Sender<Batch>) -> Resul
             replaced_chars: 0,
         };
         let mut ended = true;
-        while let Some(row) = reader.next() {
+        for row in reader.by_ref() {
             match row? {
                 Row::Show(show) => batch.shows.push(show),
                 Row::Reject(reject) => batch.rejects.push(reject),

@@ -50,7 +50,8 @@ fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 fn dump(place: &Place) -> Result<String> {
     block_on(async {
         let db = Db::open(&place.url).await?;
-        let rows: Vec<(String, String, i32, Option<String>, Option<String>)> = db
+        type Row = (String, String, i32, Option<String>, Option<String>);
+        let rows: Vec<Row> = db
             .fetch_all(sql!(
                 "SELECT show_id, title, release_year, rating, duration FROM shows ORDER BY show_id"
             ))
