@@ -1,7 +1,7 @@
 //! The command line: `catalog`, `catalog serve`, `catalog import FILE`.
 
 use std::error::Error as StdError;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,10 +25,13 @@ const INTERRUPTED: u8 = 130;
 /// The database is the file data/catalog.db, or whatever DATABASE_URL names (memory:, sqlite://FILE,
 /// postgres://USER:PASSWORD@HOST/NAME); a file `.env` is read too.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// What `catalog` alone does.
+    #[command(flatten)]
+    serve: ServeArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +70,8 @@ pub fn run(cli: Cli) -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -75,9 +80,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    let command = cli.command.unwrap_or(Command::Serve(ServeArgs {
-        addr: DEFAULT_ADDRESS,
-    }));
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     let code = runtime.block_on(async {
         match command {
             Command::Serve(args) => match serve::run(DEFAULT_DATABASE, args.addr).await {
