@@ -47,6 +47,9 @@ struct Arguments {
     /// Runs of each contestant
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Only write the generated file there, to try things with
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
     /// The program to measure; built with `cargo build --release -p catalog` when it is not given
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
@@ -65,12 +68,16 @@ fn main() -> ExitCode {
 
 /// Whether everything is within its limits.
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    eprintln!("generating {} rows", arguments.rows);
+    let catalogue = generate::catalogue(arguments.rows);
+    if let Some(path) = &arguments.write {
+        csv_file::write(&catalogue, path)?;
+        return Ok(true);
+    }
     let program = match &arguments.catalog {
         Some(path) => Program::at(path)?,
         None => Program::build()?,
     };
-    eprintln!("generating {} rows", arguments.rows);
-    let catalogue = generate::catalogue(arguments.rows);
     let folder = tempfile::tempdir().context("can't make a folder for the files")?;
     let file = folder.path().join("titles.csv");
     let file_bytes = csv_file::write(&catalogue, &file)?;

@@ -5,16 +5,12 @@
 //! then does the target get its next statement. A signal that was sent is seen before the next message is read, and
 //! one that comes while no statement runs is dropped by the server.
 
-use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
-use tokio_postgres::NoTls;
 
 use crate::connection::Connection;
-use crate::wire::Wire;
 
 /// Most dropped calls are about to end anyway; so long they get before a cancel request is sent.
 const GRACE: Duration = Duration::from_millis(5);
@@ -29,23 +25,8 @@ pub(crate) async fn settle(connection: &Connection) -> bool {
     if let Ok(answer) = timeout(GRACE, &mut marker).await {
         return answer.is_ok();
     }
-    if !matches!(timeout(LIMIT, request(connection)).await, Ok(Ok(()))) {
+    if !matches!(timeout(LIMIT, connection.cancel()).await, Ok(Ok(()))) {
         return false;
     }
     matches!(timeout(LIMIT, marker).await, Ok(Ok(())))
-}
-
-/// Sends a cancel request and waits until the server has dealt with it.
-async fn request(connection: &Connection) -> io::Result<()> {
-    let mut wire = Wire::open(connection.address()).await?;
-    connection
-        .client()
-        .cancel_token()
-        .cancel_query_raw(&mut wire, NoTls)
-        .await
-        .map_err(io::Error::other)?;
-    // Nothing is ever sent back.
-    let mut nothing = [0; 16];
-    while wire.read(&mut nothing).await? > 0 {}
-    Ok(())
 }

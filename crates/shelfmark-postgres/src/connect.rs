@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use shelfmark_core::config::{PoolSettings, PostgresTarget, SslMode};
+use shelfmark_core::config::{PoolSettings, PostgresTarget};
 use shelfmark_core::{Error, ErrorKind, Result};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::Config;
 
 use crate::clock;
-use crate::connection::{Connection, Parts, drive};
+use crate::connection::{Connection, Parts};
+use crate::encryption::Encryption;
 use crate::error;
 use crate::tasks::Tasks;
 use crate::wire::{Address, Wire};
@@ -24,12 +25,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(60);
 /// The server's own deadline stands this much above ours, which therefore strikes first.
 const SERVER_GRACE: Duration = Duration::from_secs(1);
+/// The first message to a server, before it has agreed to anything.
+const TLS_REQUEST_BYTES: u64 = 8;
 /// A `statement_timeout` of the server is a 32-bit number of milliseconds.
 const MAX_SERVER_TIMEOUT_MS: u128 = i32::MAX as u128;
 
 /// Opens connections to one database.
 pub(crate) struct Connector {
     target: PostgresTarget,
+    encryption: Arc<Encryption>,
     statement_timeout: Duration,
     max_lifetime: Duration,
     attempts: Semaphore,
@@ -83,20 +87,13 @@ impl Connector {
         statement_timeout: Duration,
         tasks: Tasks,
     ) -> Result<Self> {
-        if matches!(
-            target.ssl_mode,
-            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull
-        ) {
-            return Err(Error::new(ErrorKind::InvalidConfig).with_detail(
-                "this build has no TLS: enable the feature `tls` of shelfmark, or set sslmode=disable",
-            ));
-        }
         if target.hosts.is_empty() {
             return Err(Error::new(ErrorKind::InvalidConfig).with_detail(
                 "no host is given; an example: postgres://user:password@host:5432/name",
             ));
         }
         Ok(Connector {
+            encryption: Arc::new(Encryption::new(target)?),
             target: target.clone(),
             statement_timeout,
             max_lifetime: settings.max_lifetime,
@@ -213,20 +210,26 @@ impl Connector {
             .await
             .map_err(|cause| unreachable(place, cause))?;
         let written = wire.written();
-        let (client, connection) = self
-            .settings(host, &address, purpose)
-            .connect_raw(wire, NoTls)
-            .await
-            .map_err(|cause| self.refused(place, cause))?;
         let farewell = Arc::new(OnceLock::new());
         let (closing, closed) = oneshot::channel();
-        let driver = self
-            .tasks
-            .spawn(drive(connection, closed, Arc::clone(&farewell)));
+        let (client, driver) = self
+            .encryption
+            .begin(
+                &self.settings(&address, purpose),
+                host,
+                wire,
+                closed,
+                &farewell,
+            )
+            .await
+            .map_err(|cause| self.refused(place, cause, written.bytes()))?;
+        let driver = self.tasks.spawn(driver);
         Ok(Connection::new(Parts {
             client,
             written,
             address,
+            host: host.to_owned(),
+            encryption: Arc::clone(&self.encryption),
             expires: expiry(self.max_lifetime),
             farewell,
             driver,
@@ -234,17 +237,14 @@ impl Connector {
         }))
     }
 
-    fn settings(&self, host: &str, address: &Address, purpose: Purpose) -> Config {
+    fn settings(&self, address: &Address, purpose: Purpose) -> Config {
         let mut config = Config::new();
         config
             .user(&self.target.user)
             .dbname(&self.target.database)
             .application_name(&self.target.application_name)
             .options(self.options(purpose))
-            .ssl_mode(tokio_postgres::config::SslMode::Disable);
-        if address.is_network() {
-            config.host(host);
-        }
+            .ssl_mode(self.encryption.mode(address));
         if let Some(password) = &self.target.password {
             config.password(password.reveal());
         }
@@ -281,7 +281,7 @@ impl Connector {
     }
 
     /// The error of a server that answered, but not with a session.
-    fn refused(&self, place: &str, cause: tokio_postgres::Error) -> ConnectError {
+    fn refused(&self, place: &str, cause: tokio_postgres::Error, written: u64) -> ConnectError {
         let settings = if self.proven.load(Ordering::Acquire) {
             ErrorKind::Connection
         } else {
@@ -295,6 +295,14 @@ impl Connector {
                         || io.kind() == io::ErrorKind::UnexpectedEof,
                     error: Error::new(ErrorKind::Connection)
                         .with_detail(format!("cannot connect to {place}: {io}")),
+                };
+            }
+            if !cause.is_closed() && written <= TLS_REQUEST_BYTES {
+                return ConnectError {
+                    error: Error::new(settings).with_detail(format!(
+                        "the server of {place} offers no TLS, and sslmode asks for it"
+                    )),
+                    passes: false,
                 };
             }
             if !cause.is_closed() && self.target.password.is_none() {

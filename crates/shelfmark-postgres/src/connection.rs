@@ -1,19 +1,21 @@
 //! One connection to the server: the driver's client, its statements, and the task that moves its bytes.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{self, Either};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_postgres::{AsyncMessage, Client};
 
+use crate::encryption::Encryption;
 use crate::statement::Statements;
-use crate::wire::{Address, Written};
+use crate::wire::{Address, Wire, Written};
 
 /// How long a connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -30,6 +32,9 @@ pub(crate) struct Connection {
     looked_up_types: AtomicBool,
     written: Written,
     address: Address,
+    /// The name under which the server was found, for its certificate.
+    host: String,
+    encryption: Arc<Encryption>,
     /// The code with which the server ended the session, once it has.
     farewell: Arc<OnceLock<String>>,
     /// The task that moves the bytes, for ending it at once.
@@ -47,6 +52,8 @@ pub(crate) struct Parts {
     pub(crate) client: Client,
     pub(crate) written: Written,
     pub(crate) address: Address,
+    pub(crate) host: String,
+    pub(crate) encryption: Arc<Encryption>,
     pub(crate) expires: Instant,
     pub(crate) farewell: Arc<OnceLock<String>>,
     pub(crate) driver: AbortHandle,
@@ -61,6 +68,8 @@ impl Connection {
             looked_up_types: AtomicBool::new(false),
             written: parts.written,
             address: parts.address,
+            host: parts.host,
+            encryption: parts.encryption,
             farewell: parts.farewell,
             driver: parts.driver,
             _closing: parts.closing,
@@ -80,9 +89,17 @@ impl Connection {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the server is; a cancel request has to go to the same.
-    pub(crate) fn address(&self) -> &Address {
-        &self.address
+    /// Sends a cancel request over a socket of its own to the same server, and waits until that has closed it.
+    pub(crate) async fn cancel(&self) -> io::Result<()> {
+        let mut wire = Wire::open(&self.address).await?.shared();
+        self.encryption
+            .cancel(&self.client.cancel_token(), &self.host, wire.clone())
+            .await
+            .map_err(io::Error::other)?;
+        // Nothing is ever said but goodbye.
+        let mut ignored = [0; 256];
+        while wire.read(&mut ignored).await? > 0 {}
+        Ok(())
     }
 
     /// The bytes sent so far.

@@ -16,16 +16,21 @@
 //! has to be freed of, and how. `pool` lends, `keeper` prunes, `connect` opens, `cancel` stops. `statement` prepares,
 //! `bind` and `row` convert values, `error` says what went wrong.
 //!
+//! The feature `tls` encrypts; without it `sslmode=require` and above are refused when the database is opened.
+//!
 //! No type of tokio-postgres is part of the public API.
 
 mod bind;
 mod cancel;
+#[cfg(feature = "tls")]
+mod certificates;
 mod clock;
 mod columns;
 mod commit;
 mod connect;
 mod connection;
 mod describe;
+mod encryption;
 mod engine;
 mod error;
 mod keeper;

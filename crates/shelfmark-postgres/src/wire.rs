@@ -8,8 +8,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -118,6 +118,11 @@ impl Wire {
         self.written.clone()
     }
 
+    /// A socket that is still there after a TLS session has been put on it and taken off again.
+    pub(crate) fn shared(self) -> SharedWire {
+        SharedWire(Arc::new(Mutex::new(self)))
+    }
+
     fn count(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = outcome {
             self.written.0.fetch_add(bytes as u64, Ordering::AcqRel);
@@ -203,5 +208,44 @@ impl AsyncWrite for Wire {
             #[cfg(unix)]
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+/// A socket with several handles, of which one at a time is used.
+#[derive(Clone)]
+pub(crate) struct SharedWire(Arc<Mutex<Wire>>);
+
+impl SharedWire {
+    fn with<T>(&self, poll: impl FnOnce(Pin<&mut Wire>) -> T) -> T {
+        let mut wire = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        poll(Pin::new(&mut *wire))
+    }
+}
+
+impl AsyncRead for SharedWire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.with(|wire| wire.poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for SharedWire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.with(|wire| wire.poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|wire| wire.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|wire| wire.poll_shutdown(cx))
     }
 }

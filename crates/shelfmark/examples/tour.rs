@@ -8,31 +8,31 @@ use shelfmark::prelude::*;
 
 #[derive(Entity, Clone, Debug, PartialEq)]
 #[entity(table = "shows")]
-pub struct Show {
+struct Show {
     #[id]
-    pub show_id: String,
+    show_id: String,
     #[unique]
-    pub title: String,
-    pub release_year: i32,
-    pub rating: Option<String>,
+    title: String,
+    release_year: i32,
+    rating: Option<String>,
 }
 
 #[derive(Insert, Debug)]
 #[insert(Show)]
-pub struct NewShow {
-    pub show_id: String,
-    pub title: String,
-    pub release_year: i32,
+struct NewShow {
+    show_id: String,
+    title: String,
+    release_year: i32,
 }
 
 #[derive(FromRow, Debug, PartialEq)]
-pub struct YearCount {
-    pub release_year: i32,
-    pub shows: i64,
+struct YearCount {
+    release_year: i32,
+    shows: i64,
 }
 
 #[repository(entity = Show)]
-pub trait Shows {
+trait Shows {
     #[find]
     async fn find(&self, show_id: &str) -> Result<Option<Show>>;
     #[insert]
@@ -57,20 +57,20 @@ pub trait Shows {
 }
 
 #[repository]
-pub trait Notes {
+trait Notes {
     #[exec("INSERT INTO notes (show_id, text) VALUES (:show_id, :text)")]
     async fn write(&self, show_id: &str, text: &str) -> Result<()>;
 }
 
 /// Adds a show and a note of it. It does not know whether it runs in a transaction.
-pub async fn add_show(shows: &impl Shows, notes: &impl Notes, new: &NewShow) -> Result<Show> {
+async fn add_show(shows: &impl Shows, notes: &impl Notes, new: &NewShow) -> Result<Show> {
     let show = shows.insert(new).await?;
     notes.write(&show.show_id, "added").await?;
     Ok(show)
 }
 
 #[derive(Debug)]
-pub enum RenameError {
+enum RenameError {
     Unknown,
     TitleTaken,
     Database(Error),
@@ -82,7 +82,7 @@ impl From<Error> for RenameError {
     }
 }
 
-pub async fn rename(shows: &impl Shows, id: &str, title: &str) -> Result<Show, RenameError> {
+async fn rename(shows: &impl Shows, id: &str, title: &str) -> Result<Show, RenameError> {
     let mut show = shows.find(id).await?.ok_or(RenameError::Unknown)?;
     show.title = title.to_owned();
     let renamed = shows.update(&show).await;
@@ -106,12 +106,15 @@ async fn transactions(db: &Db) -> Result<()> {
     whole
         .timeout(Duration::from_secs(2))
         .run(async |tx| {
-            let kept = tx.savepoint(async |sp| sp.notes().write("s9", "no such show").await);
-            assert!(kept.await.unwrap_err().is_foreign_key_violation());
+            let note = tx.savepoint(async |sp| sp.notes().write("s9", "liked").await);
+            if let Err(error) = note.await {
+                println!("not noted: {error}");
+            }
             tx.after_commit(async || println!("committed"));
-            tx.notes().write("s1", "seen").await
+            tx.shows().set_rating("s1", "PG-13").await
         })
-        .await
+        .await?;
+    Ok(())
 }
 
 async fn statements(db: &Db) -> Result<()> {
@@ -128,21 +131,28 @@ async fn statements(db: &Db) -> Result<()> {
     Ok(())
 }
 
-async fn open() -> Result<Db> {
-    let db = Db::connect(DatabaseConfig::from_env_or("memory:")?).await?;
+async fn prepare(db: &Db) -> Result<()> {
     db.migrate(migrations!("examples/tour")).await?;
-    db.verify().await?;
-    Ok(db)
+    db.verify().await
 }
 
-/// The whole tour.
+/// The whole tour, on an empty database.
+pub(crate) async fn tour(db: &Db) -> Result<()> {
+    prepare(db).await?;
+    transactions(db).await?;
+    statements(db).await?;
+    match rename(db.shows(), "s1", "Story of Your Life").await {
+        Ok(show) => println!("{show:?}"),
+        Err(RenameError::Database(error)) => return Err(error),
+        Err(refused) => println!("{refused:?}"),
+    }
+    Ok(())
+}
+
 #[tokio::main]
-pub async fn main() -> Result<()> {
-    let db = open().await?;
-    transactions(&db).await?;
-    statements(&db).await?;
-    let title = rename(db.shows(), "s1", "Story of Your Life").await;
-    println!("{title:?}");
+async fn main() -> Result<()> {
+    let db = Db::connect(DatabaseConfig::from_env_or("memory:")?).await?;
+    tour(&db).await?;
     db.close().await
 }
 

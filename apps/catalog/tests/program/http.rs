@@ -75,6 +75,17 @@ on_both_engines! {
         assert!(walk(&again, "", 200)?.len() >= 300);
     }
 
+    fn several_at_once_start_on_an_empty_database(place) {
+        let services: Vec<Service> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| Service::start(place))).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect::<Result<_>>()
+        })?;
+        let counts: HashSet<usize> =
+            services.iter().map(|service| walk(service, "", 200).map(|all| all.len())).collect::<Result<_>>()?;
+        assert_eq!(counts.len(), 1, "{counts:?}");
+        assert!(counts.iter().all(|count| *count >= 300), "{counts:?}");
+    }
+
     fn every_sort_walks_all_shows_in_order_and_once(place) {
         let service = Service::start(place)?;
         let count = walk(&service, "", 200)?.len();
