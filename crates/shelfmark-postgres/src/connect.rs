@@ -210,6 +210,7 @@ impl Connector {
             .await
             .map_err(|cause| unreachable(place, cause))?;
         let written = wire.written();
+        let probe = wire.probe().map_err(|cause| unreachable(place, cause))?;
         let farewell = Arc::new(OnceLock::new());
         let (closing, closed) = oneshot::channel();
         let (client, driver) = self
@@ -227,6 +228,7 @@ impl Connector {
         Ok(Connection::new(Parts {
             client,
             written,
+            probe,
             address,
             host: host.to_owned(),
             encryption: Arc::clone(&self.encryption),

@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use futures_util::future::{self, Either};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, yield_now};
 use tokio_postgres::{AsyncMessage, Client};
 
 use crate::encryption::Encryption;
 use crate::statement::Statements;
-use crate::wire::{Address, Wire, Written};
+use crate::wire::{Address, Pending, Probe, Wire, Written};
 
+/// So often the driver gets a turn to read what has come between two statements; then it is taken for stuck.
+const TURNS: usize = 20;
 /// How long a connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -31,6 +33,7 @@ pub(crate) struct Connection {
     /// away from it unnoticed.
     looked_up_types: AtomicBool,
     written: Written,
+    probe: Probe,
     address: Address,
     /// The name under which the server was found, for its certificate.
     host: String,
@@ -51,6 +54,7 @@ pub(crate) struct Connection {
 pub(crate) struct Parts {
     pub(crate) client: Client,
     pub(crate) written: Written,
+    pub(crate) probe: Probe,
     pub(crate) address: Address,
     pub(crate) host: String,
     pub(crate) encryption: Arc<Encryption>,
@@ -67,6 +71,7 @@ impl Connection {
             statements: Mutex::default(),
             looked_up_types: AtomicBool::new(false),
             written: parts.written,
+            probe: parts.probe,
             address: parts.address,
             host: parts.host,
             encryption: parts.encryption,
@@ -117,6 +122,23 @@ impl Connection {
         self.client.is_closed()
     }
 
+    /// Whether nothing has happened on it since it was used last, by a look at the socket: the driver learns of a
+    /// server that said farewell only when its task gets its turn.
+    pub(crate) async fn is_quiet(&self) -> bool {
+        for _ in 0..TURNS {
+            if self.is_closed() {
+                return false;
+            }
+            match self.probe.pending() {
+                Pending::Nothing => return true,
+                Pending::End => return false,
+                // A notice, or the answer to something that nobody waited for; or the farewell.
+                Pending::Bytes => yield_now().await,
+            }
+        }
+        false
+    }
+
     /// Whether it has reached the age at which it is replaced.
     pub(crate) fn is_expired(&self) -> bool {
         Instant::now() >= self.expires
@@ -141,6 +163,7 @@ impl Connection {
     /// Closes the socket without waiting for anything.
     pub(crate) fn kill(&self) {
         self.driver.abort();
+        self.probe.shut_down();
     }
 
     pub(crate) fn note_type_lookup(&self) {

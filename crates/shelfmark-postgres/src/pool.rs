@@ -118,7 +118,8 @@ impl Pool {
             };
             if let Some(connection) = place.connection() {
                 let lease = Lease::new(Arc::clone(self), place, connection);
-                if !self.settings.pre_ping || answers(&lease, deadline).await {
+                let quiet = lease.connection().is_quiet().await;
+                if quiet && (!self.settings.pre_ping || answers(&lease, deadline).await) {
                     return Ok(lease);
                 }
                 lease.note_lost();

@@ -5,7 +5,8 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::mem::MaybeUninit;
+use std::net::{Shutdown, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{SockRef, Socket, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -118,6 +119,16 @@ impl Wire {
         self.written.clone()
     }
 
+    /// A second handle to the socket.
+    pub(crate) fn probe(&self) -> io::Result<Probe> {
+        let socket = match &self.stream {
+            Stream::Tcp(stream) => SockRef::from(stream).try_clone()?,
+            #[cfg(unix)]
+            Stream::Unix(stream) => SockRef::from(stream).try_clone()?,
+        };
+        Ok(Probe(socket))
+    }
+
     /// A socket that is still there after a TLS session has been put on it and taken off again.
     pub(crate) fn shared(self) -> SharedWire {
         SharedWire(Arc::new(Mutex::new(self)))
@@ -128,6 +139,39 @@ impl Wire {
             self.written.0.fetch_add(bytes as u64, Ordering::AcqRel);
         }
         outcome
+    }
+}
+
+/// A look at a socket that the driver has, without waiting and without the driver.
+pub(crate) struct Probe(Socket);
+
+/// What is to be read on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    /// Nothing, as it should be between two statements.
+    Nothing,
+    /// Something that the driver has not read yet, perhaps a farewell.
+    Bytes,
+    /// The other side has closed it.
+    End,
+}
+
+impl Probe {
+    pub(crate) fn pending(&self) -> Pending {
+        let mut byte = [MaybeUninit::uninit()];
+        match self.0.peek(&mut byte) {
+            Ok(0) => Pending::End,
+            Ok(_) => Pending::Bytes,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Pending::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Pending::Bytes,
+            Err(_) => Pending::End,
+        }
+    }
+
+    /// Ends the connection at once, whoever else has a handle.
+    pub(crate) fn shut_down(&self) {
+        // It may have ended already.
+        let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 

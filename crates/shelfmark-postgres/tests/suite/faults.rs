@@ -95,6 +95,54 @@ async fn a_write_on_a_connection_that_is_dead_goes_to_another() -> anyhow::Resul
     Ok(())
 }
 
+/// Ends the engine's sessions while this thread stands still, so that no driver of this runtime can notice.
+fn end_sessions_unnoticed(db: &Db) -> anyhow::Result<()> {
+    let url = db.base.url().to_owned();
+    let work = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let observer = Observer::connect(&url).await?;
+            observer
+                .run(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+                     WHERE application_name = 'shelfmark' AND datname = current_database()",
+                )
+                .await
+        })
+    });
+    work.join()
+        .map_err(|_| anyhow::anyhow!("the thread panicked"))?
+}
+
+#[tokio::test]
+async fn a_statement_that_never_left_goes_to_another_connection_whatever_it_does()
+-> anyhow::Result<()> {
+    let db = Db::with(pool_of(3)).await?;
+    db.script("CREATE TABLE t (n int)").await?;
+    let insert = || write("INSERT INTO t VALUES (1)", Vec::new());
+    for round in 1..=10 {
+        // Warm connections, all idle, on which the statement is prepared.
+        let sessions = [db.engine.begin(BEGIN).await?, db.engine.begin(BEGIN).await?];
+        for session in &sessions {
+            session.execute(insert()).await?;
+            session.rollback().await?;
+        }
+        end_sessions_unnoticed(&db)?;
+        if round % 2 == 0 {
+            assert_eq!(db.engine.execute(insert()).await?, 1);
+        } else {
+            let session = db.engine.begin(BEGIN).await?;
+            session.execute(insert()).await?;
+            session.commit().await?;
+        }
+        let count = one(&*db.engine, "SELECT count(*) FROM t").await?;
+        assert_eq!(count, ValueRef::I64(round));
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_read_whose_answer_was_lost_is_run_again_and_a_write_is_not() -> anyhow::Result<()> {
     let db = Db::with(pool_of(2)).await?;

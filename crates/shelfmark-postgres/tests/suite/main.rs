@@ -9,6 +9,8 @@
 mod cancellation;
 mod commits;
 mod describing;
+#[cfg(feature = "tls")]
+mod encryption;
 mod errors;
 mod faults;
 mod lists;

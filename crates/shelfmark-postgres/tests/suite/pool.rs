@@ -258,14 +258,26 @@ async fn settings_that_cannot_work_are_told_at_the_opening() -> anyhow::Result<(
         message.contains(&place(&db.target.database)) && message.contains("nobody_known"),
         "{message}"
     );
+    Ok(())
+}
 
-    let mut encrypted = db.target.clone();
-    encrypted.ssl_mode = shelfmark_core::config::SslMode::Require;
-    let (kind, message) = open(encrypted)
-        .await
-        .unwrap_or((ErrorKind::Other, String::new()));
-    assert_eq!(kind, ErrorKind::InvalidConfig);
-    assert!(message.contains("TLS"), "{message}");
+#[cfg(not(feature = "tls"))]
+#[tokio::test]
+async fn tls_that_this_build_does_not_have_is_refused_at_the_opening() -> anyhow::Result<()> {
+    use shelfmark_core::config::{PostgresTarget, SslMode};
+    let mut target = PostgresTarget::new("localhost", 1, "user", "films");
+    for mode in [SslMode::Require, SslMode::VerifyCa, SslMode::VerifyFull] {
+        target.ssl_mode = mode;
+        let opened = PostgresEngine::open(&target, &pool_of(1), Duration::from_secs(5)).await;
+        let Err(error) = opened else {
+            anyhow::bail!("{mode:?} was taken")
+        };
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        assert_eq!(
+            error.to_string(),
+            "this build has no TLS: enable the feature `tls` of shelfmark, or set sslmode=disable"
+        );
+    }
     Ok(())
 }
 
