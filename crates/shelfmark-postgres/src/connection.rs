@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, yield_now};
 use tokio_postgres::{AsyncMessage, Client};
 
 use crate::encryption::Encryption;
+use crate::error;
 use crate::statement::Statements;
 use crate::wire::{Address, Pending, Probe, Wire, Written};
 
@@ -97,13 +98,26 @@ impl Connection {
     /// Sends a cancel request over a socket of its own to the same server, and waits until that has closed it.
     pub(crate) async fn cancel(&self) -> io::Result<()> {
         let mut wire = Wire::open(&self.address).await?.shared();
-        self.encryption
+        let sent = self
+            .encryption
             .cancel(&self.client.cancel_token(), &self.host, wire.clone())
-            .await
-            .map_err(io::Error::other)?;
+            .await;
+        if let Err(error) = sent {
+            match error::io_cause(&error) {
+                Some(cause) if is_end(cause) => return Ok(()),
+                _ => return Err(io::Error::other(error)),
+            }
+        }
         // Nothing is ever said but goodbye.
         let mut ignored = [0; 256];
-        while wire.read(&mut ignored).await? > 0 {}
+        loop {
+            match wire.read(&mut ignored).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if is_end(&error) => break,
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 
@@ -183,6 +197,18 @@ impl Connection {
         self.statements().clear();
         Ok(())
     }
+}
+
+/// Whether the other side has closed the socket: a server that does so over TLS before it has read our goodbye
+/// resets the connection.
+fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected
+    )
 }
 
 /// The session cannot be taken back.

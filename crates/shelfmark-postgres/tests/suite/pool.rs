@@ -54,7 +54,9 @@ async fn those_who_wait_are_served_in_turn_and_never_more_than_max_at_once() -> 
     let status = db.engine.status();
     assert_eq!((status.max, status.in_use, status.waiting), (3, 0, 0));
     assert!(
-        status.engine.starts_with("PostgreSQL 127.0.0.1:"),
+        status
+            .engine
+            .starts_with(&format!("PostgreSQL {}:", db.target.hosts[0].0)),
         "{}",
         status.engine
     );
