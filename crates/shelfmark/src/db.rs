@@ -115,16 +115,20 @@ impl Db {
     ///
     /// # Errors
     /// `Migration` naming the file that failed, was changed or is missing; a failed one leaves the schema as it was
-    /// before that file.
+    /// before that file. `Connection`, `PoolExhausted` or `Timeout` when the database cannot be asked.
     ///
     /// # Cancel safety
-    /// Dropping the future undoes the file that was running; files before it stay applied.
+    /// Dropping the future undoes the file that was running; files before it stay applied. Of a file that runs without a
+    /// transaction the statements that ran stand, and the next call says so and how to go on.
     pub async fn migrate(&self, migrations: &[Migration]) -> Result<MigrationReport> {
         migrate::run(&*self.shared.engine, migrations).await
     }
 
     /// Prepares every statement of the program against the schema as it is, and reports all that does not fit: missing
     /// tables and columns, wrong types, NULLs that the Rust type cannot hold.
+    ///
+    /// Of a column that is an expression (`max(year)`, a column of a subquery) no engine tells whether it may be NULL; it
+    /// passes here and is a `Decode` error when it is.
     ///
     /// # Errors
     /// `Verification`, whose text lists every finding with its method, SQL, file and line, and whose source is a
@@ -256,6 +260,8 @@ macro_rules! queries_without_a_trait {
             }
 
             /// The rows of a statement made by [`sql!`](crate::sql) as they come, in bounded memory.
+            ///
+            /// On `memory:` all rows are read at the first poll, so that the one connection is free again.
             ///
             /// # Cancel safety
             /// Dropping the stream stops the statement on the server.

@@ -18,7 +18,7 @@ use crate::scope::Scope;
 pub(crate) struct Limits {
     pub(crate) statement_timeout: Duration,
     pub(crate) transaction_timeout: Duration,
-    acquire_timeout: Duration,
+    pub(crate) acquire_timeout: Duration,
     slow: Option<Duration>,
     echo: bool,
     misuse: Misuse,
@@ -44,9 +44,7 @@ impl Limits {
         deadline: Duration,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        if self.echo {
-            tracing::info!(target: "shelfmark::statement", method, %sql);
-        }
+        self.say(method, &sql);
         let begun = Instant::now();
         let answer = match tokio::time::timeout(deadline, work).await {
             Ok(answer) => answer,
@@ -61,6 +59,13 @@ impl Limits {
             tracing::warn!(target: "shelfmark::slow", method, took_ms, "slow statement");
         }
         answer
+    }
+
+    /// Logs a statement, without its values, when that was asked for.
+    pub(crate) fn say(&self, method: &'static str, sql: &str) {
+        if self.echo {
+            tracing::info!(target: "shelfmark::statement", method, %sql);
+        }
     }
 
     /// Refuses or warns of work on `db` inside of its own transaction.
@@ -154,6 +159,7 @@ impl Channel for Direct {
         if let Err(error) = self.limits.watch(self.id, call.method) {
             return futures_util::stream::iter([Err(error)]).boxed();
         }
+        self.limits.say(call.method, &call.sql);
         bounded(self.engine.stream(call, sink), self.deadline())
     }
 }

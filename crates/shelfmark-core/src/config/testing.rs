@@ -7,3 +7,9 @@ pub fn test_database_url() -> Option<String> {
         .ok()
         .filter(|url| !url.is_empty())
 }
+
+/// Whether the tests run in a continuous integration service, which all set `CI`.
+#[must_use]
+pub fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}

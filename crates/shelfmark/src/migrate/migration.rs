@@ -12,6 +12,9 @@ use shelfmark_core::Dialect;
 /// * Each runs in a transaction of its own, so a failed one leaves the schema as it was. A file whose first line is
 ///   `-- shelfmark: no-transaction` runs statement by statement without (for `CREATE INDEX CONCURRENTLY`); if it fails
 ///   half-way, the next run says so and how to go on.
+/// * On SQLite foreign keys are switched off while a file runs, so that a table can be rebuilt (made anew, filled, the old
+///   one dropped) without taking with it what refers to its rows, and checked as a whole before its commit. A deletion
+///   in a migration therefore does not cascade there.
 /// * An applied file must neither change nor disappear: write a new one instead. Line ends do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Migration {

@@ -1,6 +1,7 @@
 //! Applies what is pending: one runner at a time across processes, each file all or nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shelfmark_core::sql::{Class, classify, split_statements};
@@ -41,30 +42,32 @@ pub struct Applied {
 /// Brings the schema of `engine` up to date.
 pub(crate) async fn run(engine: &dyn Engine, migrations: &[Migration]) -> Result<MigrationReport> {
     let migrations = in_order(migrations)?;
-    let at = engine.maintenance().await?;
+    let at = maintenance(engine).await?;
     let at = &*at;
-    let deadline = Instant::now() + LOCK_WAIT;
-    // Ends with the connection, which is not lent again.
-    if at.dialect() == Dialect::Postgres {
-        advisory_lock(at, deadline).await?;
+    let dialect = at.dialect();
+    match dialect {
+        // Ends with the connection, which is not lent again.
+        Dialect::Postgres => advisory_lock(at).await?,
+        // A table is rebuilt by dropping the old one, which would take with it what refers to its rows. Inside of a
+        // transaction the switch has no effect, so it stands here; before each commit the keys are checked instead.
+        Dialect::Sqlite => at.script("PRAGMA foreign_keys = OFF").await?,
     }
-    begin(at, deadline).await?;
-    at.script(applied::create_table(at.dialect()))
-        .await
-        .map_err(table_failed)?;
-    at.script("COMMIT").await?;
-
+    let mut records = match settled(at).await {
+        Ok(records) => records,
+        // The first run of all. A later one writes nothing unless there is something to apply.
+        Err(error) if error.kind() == ErrorKind::Other => {
+            create_table(at).await?;
+            settled(at).await?
+        }
+        Err(error) => return Err(error),
+    };
+    check(&migrations, &records, dialect)?;
     let mut report = MigrationReport::default();
-    let mut records = settled(at, deadline).await?;
-    check(&migrations, &records, at.dialect())?;
     for migration in migrations.values() {
-        let Some(sql) = migration.sql(at.dialect()) else {
+        let Some(sql) = migration.sql(dialect) else {
             continue;
         };
-        if records
-            .iter()
-            .any(|record| record.version == migration.version())
-        {
+        if is_applied(&records, migration) {
             report.already += 1;
             continue;
         }
@@ -72,7 +75,7 @@ pub(crate) async fn run(engine: &dyn Engine, migrations: &[Migration]) -> Result
         let ran = if without_transaction(sql) {
             apply_by_statement(at, migration, sql).await?
         } else {
-            apply_as_one(at, migration, sql, deadline).await?
+            apply_as_one(at, migration, sql).await?
         };
         if ran {
             let took = begun.elapsed();
@@ -85,10 +88,59 @@ pub(crate) async fn run(engine: &dyn Engine, migrations: &[Migration]) -> Result
         } else {
             report.already += 1;
         }
-        records = settled(at, deadline).await?;
-        check(&migrations, &records, at.dialect())?;
+        records = settled(at).await?;
+        check(&migrations, &records, dialect)?;
     }
     Ok(report)
+}
+
+fn is_applied(records: &[Record], migration: &Migration) -> bool {
+    records
+        .iter()
+        .any(|record| record.version == migration.version())
+}
+
+/// A connection for migrations; waits for another runner of this process.
+async fn maintenance(engine: &dyn Engine) -> Result<Arc<dyn Maintenance>> {
+    let patience = Patience::new();
+    loop {
+        match engine.maintenance().await {
+            Err(error) if error.kind() == ErrorKind::PoolExhausted => patience.spend().await?,
+            answer => return answer,
+        }
+    }
+}
+
+async fn create_table(at: &dyn Maintenance) -> Result<()> {
+    begin(at).await?;
+    let made = at.script(applied::create_table(at.dialect())).await;
+    made.map_err(table_failed)?;
+    at.script("COMMIT").await
+}
+
+/// The end of one wait for another runner.
+struct Patience(Instant);
+
+impl Patience {
+    fn new() -> Self {
+        Patience(Instant::now() + LOCK_WAIT)
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.0
+    }
+
+    /// Waits a moment, or says that the wait is over.
+    async fn spend(&self) -> Result<()> {
+        if self.is_over() {
+            return Err(failed(format!(
+                "another process has been migrating this database for more than {}s: wait for it, or end it",
+                LOCK_WAIT.as_secs()
+            )));
+        }
+        tokio::time::sleep(LOCK_POLL).await;
+        Ok(())
+    }
 }
 
 /// The migrations by version.
@@ -120,72 +172,61 @@ fn table_failed(error: Error) -> Error {
     .with_source(error)
 }
 
-async fn advisory_lock(at: &dyn Maintenance, deadline: Instant) -> Result<()> {
+async fn advisory_lock(at: &dyn Maintenance) -> Result<()> {
+    let patience = Patience::new();
     loop {
-        let taken: Vec<bool> = applied::rows(
-            at,
-            "SELECT pg_try_advisory_lock($1)",
-            vec![ValueRef::I64(LOCK)],
-        )
-        .await?;
+        let lock = vec![ValueRef::I64(LOCK)];
+        let taken: Vec<bool> = applied::rows(at, "SELECT pg_try_advisory_lock($1)", lock).await?;
         if taken == [true] {
             return Ok(());
         }
-        wait_for_other(deadline).await?;
+        patience.spend().await?;
     }
-}
-
-async fn wait_for_other(deadline: Instant) -> Result<()> {
-    if Instant::now() >= deadline {
-        return Err(failed(format!(
-            "another process has been migrating this database for more than {}s: wait for it, or end it",
-            LOCK_WAIT.as_secs()
-        )));
-    }
-    tokio::time::sleep(LOCK_POLL).await;
-    Ok(())
 }
 
 /// Begins a transaction. On SQLite this is the lock against other processes as well.
-async fn begin(at: &dyn Maintenance, deadline: Instant) -> Result<()> {
+async fn begin(at: &dyn Maintenance) -> Result<()> {
     let text = match at.dialect() {
         Dialect::Sqlite => "BEGIN IMMEDIATE",
         Dialect::Postgres => "BEGIN",
     };
+    let patience = Patience::new();
     loop {
         match at.script(text).await {
-            Err(error) if error.is_retryable() => wait_for_other(deadline).await?,
+            Err(error) if error.is_retryable() => patience.spend().await?,
             answer => return answer,
         }
     }
 }
 
 /// The records, once no other process is in the middle of a migration without a transaction.
-async fn settled(at: &dyn Maintenance, deadline: Instant) -> Result<Vec<Record>> {
+async fn settled(at: &dyn Maintenance) -> Result<Vec<Record>> {
+    let patience = Patience::new();
     loop {
         let records = applied::read(at).await?;
         let Some(running) = records.iter().find(|record| !record.finished) else {
             return Ok(records);
         };
         // On PostgreSQL the advisory lock is ours, so nobody else can be running it.
-        if at.dialect() == Dialect::Postgres || Instant::now() >= deadline {
-            let name = title(running.version, &running.name);
-            return Err(failed(format!(
-                "{name} runs without a transaction, began at {}, and was cut off: compare the schema with the file, \
-                 then either finish by hand and run UPDATE _shelfmark_migrations SET finished = {} WHERE version = {}, \
-                 or undo by hand and run DELETE FROM _shelfmark_migrations WHERE version = {}",
-                running.applied_at,
-                if at.dialect() == Dialect::Sqlite {
-                    "1"
-                } else {
-                    "true"
-                },
-                running.version,
-                running.version
-            )));
+        if at.dialect() == Dialect::Postgres || patience.is_over() {
+            return Err(unfinished(running, at.dialect()));
         }
         tokio::time::sleep(LOCK_POLL).await;
     }
+}
+
+fn unfinished(running: &Record, dialect: Dialect) -> Error {
+    let (state, yes) = match dialect {
+        Dialect::Sqlite => ("still runs in another process, or was cut off", "1"),
+        Dialect::Postgres => ("was cut off", "true"),
+    };
+    let (version, began) = (running.version, running.applied_at);
+    failed(format!(
+        "{} runs without a transaction, began at {began}, and {state}: compare the schema with the file, then either \
+         finish by hand and run UPDATE _shelfmark_migrations SET finished = {yes} WHERE version = {version}, \
+         or undo by hand and run DELETE FROM _shelfmark_migrations WHERE version = {version}",
+        title(version, &running.name)
+    ))
 }
 
 /// Refuses when an applied file was changed or is missing; lists all of them.
@@ -223,10 +264,9 @@ async fn apply_as_one(
     at: &dyn Maintenance,
     migration: &Migration,
     sql: &'static str,
-    deadline: Instant,
 ) -> Result<bool> {
     refuse_transaction_control(migration, sql)?;
-    begin(at, deadline).await?;
+    begin(at).await?;
     let applied = within_transaction(at, migration, sql).await;
     match applied {
         Ok(true) => {
@@ -249,16 +289,27 @@ async fn within_transaction(
     migration: &Migration,
     sql: &'static str,
 ) -> Result<bool> {
-    let records = applied::read(at).await?;
-    if records
-        .iter()
-        .any(|record| record.version == migration.version())
-    {
+    if is_applied(&applied::read(at).await?, migration) {
         return Ok(false);
     }
     at.script(sql).await?;
+    check_foreign_keys(at).await?;
     applied::write(at, migration, &checksum(sql), true).await?;
     Ok(true)
+}
+
+/// What the switched-off foreign keys of SQLite would have refused.
+async fn check_foreign_keys(at: &dyn Maintenance) -> Result<()> {
+    if at.dialect() != Dialect::Sqlite {
+        return Ok(());
+    }
+    let text = "SELECT DISTINCT \"table\" || ' refers to rows of ' || parent || ' that are not there' \
+                FROM pragma_foreign_key_check";
+    let broken: Vec<String> = applied::rows(at, text, Vec::new()).await?;
+    if broken.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ForeignKey).with_detail(broken.join("; ")))
 }
 
 fn undone(migration: &Migration, error: Error) -> Error {

@@ -7,11 +7,16 @@ use std::time::{Duration, Instant};
 use shelfmark_core::{BeginOptions, Error, ErrorKind, Isolation, Result, Session};
 
 use super::channel::{Level, Shared as TxShared};
-use super::effect::Effects;
 use super::handle::Tx;
 use super::retry;
 use crate::db::Shared;
+use crate::direct::Limits;
 use crate::scope::Scope;
+
+/// What the outer deadline of a commit leaves to the engine's own.
+const COMMIT_GRACE: Duration = Duration::from_secs(5);
+/// Longer than any process lives.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// A transaction with options, made by [`Db::tx`](crate::Db::tx).
 ///
@@ -100,7 +105,7 @@ impl Transaction {
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = after(self.timeout);
         let mut attempt = 0;
         loop {
             let ended = self.attempt(&scope, deadline).await;
@@ -130,7 +135,7 @@ impl Transaction {
         F: FnOnce(Tx) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = after(self.timeout);
         self.attempt(scope, deadline).await.answer
     }
 
@@ -168,26 +173,50 @@ impl Transaction {
 
         // Whatever still runs (a task that was given the handle) ends before the transaction does.
         let gate = Arc::clone(&open.level.gate);
-        let wait = tokio::time::timeout(limits.statement_timeout, gate.lock_owned()).await;
+        let idle = tokio::time::timeout(limits.statement_timeout, gate.lock_owned()).await;
         open.level.close();
         let lost_race = open.shared.lost_race();
-        let session = open.shared.end();
-        let (Ok(answer), Ok(_gate), Some(session)) = (in_time, wait, session) else {
-            // Dropping the session rolls back; the statement that still runs is stopped with it.
-            let error = Error::new(ErrorKind::Timeout).with_detail(format!(
-                "timed out: the transaction did not end within {}ms and was rolled back",
-                self.timeout.as_millis()
-            ));
-            return Ended {
-                answer: Err(error.with_method(label).into()),
-                lost_race: false,
-            };
+        let (session, effects) = open.shared.end();
+        // Where there is no answer to give, dropping the session rolls back; a statement that still runs is stopped
+        // with it.
+        let late = |detail: String| {
+            Error::new(ErrorKind::Timeout)
+                .with_detail(detail)
+                .with_method(label)
+        };
+        let (answer, session) = match (in_time, idle, session) {
+            (Ok(answer), Ok(_gate), Some(session)) => (answer, session),
+            (Ok(Err(error)), ..) => {
+                return Ended {
+                    answer: Err(error),
+                    lost_race: false,
+                };
+            }
+            (Ok(Ok(_)), ..) => {
+                let error = late(format!(
+                    "timed out: the scope ended, but a statement of its transaction still ran {}ms later; all was rolled back",
+                    limits.statement_timeout.as_millis()
+                ));
+                return Ended {
+                    answer: Err(error.into()),
+                    lost_race: false,
+                };
+            }
+            (Err(_), ..) => {
+                let error = late(format!(
+                    "timed out: the transaction did not end within {}ms and was rolled back",
+                    self.timeout.as_millis()
+                ));
+                return Ended {
+                    answer: Err(error.into()),
+                    lost_race: false,
+                };
+            }
         };
         match (answer, open.shared.aborted()) {
-            (Ok(answer), None) => match commit(&*session, limits.statement_timeout).await {
+            (Ok(answer), None) => match commit(&*session, limits).await {
                 Ok(()) => {
                     drop(session);
-                    let effects = open.shared.with_effects(std::mem::take::<Effects>);
                     effects.run(label).await;
                     Ended {
                         answer: Ok(answer),
@@ -253,7 +282,10 @@ async fn before<T>(deadline: Instant, work: impl Future<Output = Result<T>>) -> 
         })
 }
 
-async fn commit(session: &dyn Session, within: Duration) -> Result<()> {
+/// Commits. The engine has a deadline of its own for the answer and then finds out, over another connection, what became
+/// of the transaction; this one is for an engine that does neither.
+async fn commit(session: &dyn Session, limits: &Limits) -> Result<()> {
+    let within = limits.statement_timeout + limits.acquire_timeout + COMMIT_GRACE;
     tokio::time::timeout(within, session.commit())
         .await
         .unwrap_or_else(|_| {
@@ -262,6 +294,12 @@ async fn commit(session: &dyn Session, within: Duration) -> Result<()> {
                 within.as_millis()
             )))
         })
+}
+
+/// The moment `timeout` from now, or one that never comes.
+fn after(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or(now + FOREVER)
 }
 
 async fn roll_back(session: &dyn Session, within: Duration, label: &'static str) {

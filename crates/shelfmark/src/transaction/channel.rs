@@ -11,7 +11,7 @@ use shelfmark_core::{
 };
 use tokio::sync::{Mutex as Gate, OwnedMutexGuard};
 
-use super::effect::Effects;
+use super::effect::{Effects, Waiting};
 use crate::direct::{Limits, bounded};
 use crate::scope::Scope;
 
@@ -54,6 +54,8 @@ pub(super) struct Level {
     pub(super) gate: Arc<Gate<()>>,
     /// Set when the scope of this level has ended.
     closed: AtomicBool,
+    /// Set while a stream of this level is open: what would wait for it would mostly wait for itself.
+    streaming: AtomicBool,
 }
 
 impl Level {
@@ -62,6 +64,7 @@ impl Level {
             depth,
             gate: Arc::default(),
             closed: AtomicBool::new(false),
+            streaming: AtomicBool::new(false),
         })
     }
 
@@ -100,9 +103,24 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the session: the scope has ended, and every handle answers `TransactionClosed` from now on.
-    pub(super) fn end(&self) -> Option<Arc<dyn Session>> {
-        self.state().session.take()
+    /// Takes the session and the effects: the scope has ended, and every handle answers `TransactionClosed` from now
+    /// on. The effects go too, because one may hold a handle of the transaction that holds it.
+    pub(super) fn end(&self) -> (Option<Arc<dyn Session>>, Effects) {
+        let mut state = self.state();
+        (state.session.take(), std::mem::take(&mut state.effects))
+    }
+
+    /// Adds an effect; false when the scope has ended, so that no commit will come.
+    pub(super) fn add_effect(&self, depth: u32, effect: Waiting) -> bool {
+        let mut state = self.state();
+        if state.session.is_none() {
+            drop(state);
+            // Dropped outside of the lock: it is the user's code.
+            drop(effect);
+            return false;
+        }
+        state.effects.push(depth, effect);
+        true
     }
 
     pub(super) fn session(&self) -> Result<Arc<dyn Session>> {
@@ -150,15 +168,14 @@ impl Shared {
             state.aborted = None;
             state.lost_race = false;
         }
-        state.effects.undo(depth);
+        let undone = state.effects.undo(depth);
+        drop(state);
+        // Dropped outside of the lock: they are the user's code.
+        drop(undone);
     }
 
     pub(super) fn kept(&self, depth: u32) {
         self.state().effects.keep(depth);
-    }
-
-    pub(super) fn with_effects<T>(&self, change: impl FnOnce(&mut Effects) -> T) -> T {
-        change(&mut self.state().effects)
     }
 
     /// How long a statement may take: its own deadline or what is left of the transaction's.
@@ -232,11 +249,32 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// Marks a level as streaming for as long as the stream lives.
+struct Streaming<'a>(&'a Level);
+
+impl<'a> Streaming<'a> {
+    fn begin(level: &'a Level) -> Self {
+        level.streaming.store(true, Ordering::Release);
+        Streaming(level)
+    }
+}
+
+impl Drop for Streaming<'_> {
+    fn drop(&mut self) {
+        self.0.streaming.store(false, Ordering::Release);
+    }
+}
+
 impl TxChannel {
     /// Refuses a call on a handle whose turn it cannot be.
     fn admit(&self) -> Result<()> {
         if self.level.closed.load(Ordering::Acquire) {
             return Err(closed());
+        }
+        if self.level.streaming.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Unsupported).with_detail(
+                "a stream of this transaction is still open: read it to its end before the next statement, or collect its rows first",
+            ));
         }
         match Scope::depth_in(self.shared.id) {
             Some(depth) if depth > self.level.depth => {
@@ -344,6 +382,8 @@ impl Channel for TxChannel {
     ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async_stream::try_stream! {
             let mut turn = self.turn(call.method).await?;
+            let _streaming = Streaming::begin(&self.level);
+            self.shared.limits.say(call.method, &call.sql);
             let session = Arc::clone(&turn.session);
             let mut batches = bounded(session.stream(call, sink), turn.deadline);
             while let Some(batch) = batches.next().await {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use shelfmark_core::BoxFuture;
@@ -25,7 +26,11 @@ impl<T, E: fmt::Display> Effect for Result<T, E> {
     }
 }
 
-type Waiting = Box<dyn FnOnce() -> BoxFuture<'static, Option<String>> + Send>;
+/// How long one effect may take.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// An effect that waits.
+pub(super) type Waiting = Box<dyn FnOnce() -> BoxFuture<'static, Option<String>> + Send>;
 
 /// The effects of one transaction, each with the depth at which it was asked for.
 #[derive(Default)]
@@ -33,18 +38,15 @@ pub(super) struct Effects(Vec<(u32, Waiting)>);
 
 impl Effects {
     /// Adds an effect asked for inside of `depth` savepoints.
-    pub(super) fn push<F, Fut>(&mut self, depth: u32, effect: F)
-    where
-        F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output: Effect> + Send + 'static,
-    {
-        let waiting: Waiting = Box::new(move || effect().map(Effect::failure).boxed());
-        self.0.push((depth, waiting));
+    pub(super) fn push(&mut self, depth: u32, effect: Waiting) {
+        self.0.push((depth, effect));
     }
 
-    /// Forgets what was asked for inside of the savepoint of `depth`, which was undone.
-    pub(super) fn undo(&mut self, depth: u32) {
-        self.0.retain(|(at, _)| *at < depth);
+    /// Gives back what was asked for inside of the savepoint of `depth`, which was undone, to be dropped.
+    pub(super) fn undo(&mut self, depth: u32) -> Effects {
+        let (undone, kept) = self.0.drain(..).partition(|(at, _)| *at >= depth);
+        self.0 = kept;
+        Effects(undone)
     }
 
     /// Gives what was asked for inside of the savepoint of `depth` to the scope around it.
@@ -54,20 +56,39 @@ impl Effects {
         }
     }
 
-    /// Runs all in the order in which they were asked for. The commit stands, so a failure or panic is logged and the
+    /// Runs all in the order in which they were asked for, in a task of their own, so that a caller that goes away does
+    /// not lose them; waits for it. The commit stands, so a failure, a panic and a passed deadline are logged and the
     /// next one runs.
     pub(super) async fn run(self, transaction: &'static str) {
-        for (_, effect) in self.0 {
-            let ended = AssertUnwindSafe(async { effect().await })
-                .catch_unwind()
-                .await;
-            let failure =
-                ended.unwrap_or_else(|panic| Some(format!("panicked: {}", text(&*panic))));
-            if let Some(failure) = failure {
-                tracing::error!(target: "shelfmark::transaction", transaction, failure, "an effect after the commit failed");
+        if self.0.is_empty() {
+            return;
+        }
+        let effects = tokio::spawn(async move {
+            for (_, effect) in self.0 {
+                let effect = AssertUnwindSafe(async { effect().await }).catch_unwind();
+                let failure = match tokio::time::timeout(DEADLINE, effect).await {
+                    Ok(Ok(failure)) => failure,
+                    Ok(Err(panic)) => Some(format!("panicked: {}", text(&*panic))),
+                    Err(_) => Some(format!("not done within {}s", DEADLINE.as_secs())),
+                };
+                if let Some(failure) = failure {
+                    tracing::error!(target: "shelfmark::transaction", transaction, failure, "an effect after the commit failed");
+                }
             }
+        });
+        if let Err(error) = effects.await {
+            tracing::error!(target: "shelfmark::transaction", transaction, %error, "the effects after the commit ended early");
         }
     }
+}
+
+/// Makes of what a user hands over an effect that waits.
+pub(super) fn waiting<F, Fut>(effect: F) -> Waiting
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output: Effect> + Send + 'static,
+{
+    Box::new(move || effect().map(Effect::failure).boxed())
 }
 
 fn text(panic: &(dyn Any + Send)) -> &str {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shelfmark_core::{Error, Executor, Handle, Result};
 
 use super::channel::{Level, Shared, TxChannel};
-use super::effect::Effect;
+use super::effect::{Effect, waiting};
 use crate::scope::Scope;
 
 /// A transaction, as its scope sees it. Cheap to clone.
@@ -14,7 +14,8 @@ use crate::scope::Scope;
 /// Repositories stand on it as on a [`Db`](crate::Db). Statements run one after the other in the order in which they
 /// are polled first, so `try_join!` on one transaction is fine. After a failed statement the transaction is aborted on
 /// every engine, unless the failure was inside of a [`savepoint`](Tx::savepoint); the same holds for a call that was
-/// dropped before its answer. Used after its scope has ended, every method answers `TransactionClosed`.
+/// dropped before its answer and for a stream that was dropped before its end. While a stream is open, other statements
+/// of the transaction are refused. Used after its scope has ended, every method answers `TransactionClosed`.
 #[derive(Clone)]
 pub struct Tx {
     handle: Handle,
@@ -129,10 +130,12 @@ impl Tx {
     /// Runs `effect` once the whole transaction is committed, and never when it is rolled back.
     ///
     /// Effects run one after the other, in the order in which they were asked for, before the transaction's call
-    /// returns. The commit stands whatever they do: a failure or panic is logged. An effect asked for inside of a
-    /// savepoint that is undone is forgotten.
+    /// returns; each may take 60 s. The commit stands whatever they do: a failure, a panic and a passed deadline are
+    /// logged. An effect asked for inside of a savepoint that is undone is forgotten, and so, with an error in the log,
+    /// is one that is asked for when the transaction has ended.
     ///
-    /// If the process ends between the commit and the effect, the effect is lost: what must not be lost belongs into a
+    /// They run in a task of their own: a caller that goes away after the commit does not stop them. If the process or
+    /// the runtime ends between the commit and the effect, the effect is lost: what must not be lost belongs into a
     /// table.
     pub fn after_commit<F, Fut>(&self, effect: F)
     where
@@ -140,9 +143,13 @@ impl Tx {
         Fut: Future<Output: Effect> + Send + 'static,
     {
         let depth = self.channel.level.depth;
-        self.channel
-            .shared
-            .with_effects(|effects| effects.push(depth, effect));
+        if !self.channel.shared.add_effect(depth, waiting(effect)) {
+            tracing::error!(
+                target: "shelfmark::transaction",
+                transaction = self.channel.shared.label,
+                "an effect was asked for when the transaction had ended, and will never run"
+            );
+        }
     }
 }
 

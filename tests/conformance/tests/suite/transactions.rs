@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use conformance::{Ground, on_every_engine};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use shelfmark::prelude::*;
 use tokio::sync::Notify;
 
@@ -390,6 +391,90 @@ on_every_engine! {
             Err::<(), Error>(Error::not_found("undo"))
         }).await;
         assert_eq!(runs.load(Ordering::Relaxed), 0);
+    }
+
+    async fn a_caller_that_goes_away_after_the_commit_loses_no_effect(db) {
+        let (started, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (inner, signal, end) = (db.db().clone(), Arc::clone(&started), Arc::clone(&done));
+        let caller = tokio::spawn(async move {
+            inner.transaction(async |tx| {
+                let (signal, end) = (Arc::clone(&signal), Arc::clone(&end));
+                tx.after_commit(async move || {
+                    signal.notify_one();
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                });
+                tx.after_commit(async move || end.notify_one());
+                tx.log().write("committed").await
+            }).await
+        });
+        tokio::time::timeout(LONG, started.notified()).await?;
+        caller.abort();
+        tokio::time::timeout(LONG, done.notified()).await?;
+        assert_eq!(db.log().entries().await?, ["committed"]);
+    }
+
+    async fn an_effect_that_holds_its_transaction_is_dropped_with_it(db) {
+        let alive = Arc::new(());
+        let held = Arc::downgrade(&alive);
+        let _ = db.transaction(async |tx| {
+            let (alive, own) = (Arc::clone(&alive), tx.clone());
+            tx.after_commit(async move || { drop((alive, own)); });
+            Err::<(), Error>(Error::not_found("undo"))
+        }).await;
+        drop(alive);
+        assert_eq!(held.strong_count(), 0);
+    }
+
+    async fn an_endless_deadline_is_a_deadline(db) {
+        db.tx().timeout(Duration::MAX).run(async |tx| tx.log().write("kept").await).await?;
+        assert_eq!(db.log().entries().await?, ["kept"]);
+    }
+
+    async fn a_stream_inside_of_a_transaction_sees_its_rows(db) {
+        let count = db.transaction(async |tx| {
+            let books: Vec<NewBook> = (0..600).map(|nth| book(&format!("{nth:04}"), &format!("Book {nth}"), nth)).collect();
+            tx.books().insert_many(&books).await?;
+            let rows: Vec<Book> = tx.books().stream_all().try_collect().await?;
+            tx.log().write("after the stream").await?;
+            Ok::<_, Error>(rows.len())
+        }).await?;
+        assert_eq!((count, db.log().entries().await?.len()), (600, 1));
+    }
+
+    async fn a_statement_beside_an_open_stream_of_the_transaction_is_refused_at_once(db) {
+        db.transaction(async |tx| {
+            let books: Vec<NewBook> = (0..600).map(|nth| book(&format!("{nth:04}"), &format!("Book {nth}"), nth)).collect();
+            tx.books().insert_many(&books).await?;
+            {
+                let repository = tx.books();
+                let mut rows = std::pin::pin!(repository.stream_all());
+                rows.next().await.unwrap()?;
+                let refused = tokio::time::timeout(Duration::from_secs(5), tx.log().write("beside")).await.unwrap().unwrap_err();
+                assert_eq!(refused.kind(), ErrorKind::Unsupported);
+                assert!(refused.to_string().contains("a stream of this transaction is still open"), "{refused}");
+                while let Some(row) = rows.next().await {
+                    row?;
+                }
+            }
+            tx.log().write("after").await
+        }).await?;
+        assert_eq!(db.log().entries().await?, ["after"]);
+    }
+
+    async fn a_stream_dropped_early_inside_aborts(db) {
+        let error = db.transaction(async |tx| {
+            let books: Vec<NewBook> = (0..600).map(|nth| book(&format!("{nth:04}"), &format!("Book {nth}"), nth)).collect();
+            tx.books().insert_many(&books).await?;
+            {
+                let repository = tx.books();
+                let mut rows = std::pin::pin!(repository.stream_all());
+                rows.next().await.unwrap()?;
+            }
+            tx.log().write("after").await
+        }).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TransactionAborted);
+        assert_eq!(db.books().count().await?, 0);
+        assert_usable(db).await?;
     }
 
     async fn db_inside_of_its_own_transaction_is_named(db) {
