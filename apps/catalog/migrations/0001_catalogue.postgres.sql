@@ -8,13 +8,14 @@ CREATE TABLE shows (
     -- The title in lower case without accents: what a search looks at and a sort goes by.
     title_folded text COLLATE "C" NOT NULL,
     date_added date,
-    release_year integer NOT NULL CHECK (release_year BETWEEN 1800 AND 2200),
+    release_year integer NOT NULL CHECK (release_year BETWEEN 1888 AND 2100),
     rating text,
     duration text,
     description text
 );
 
-CREATE INDEX shows_by_year ON shows (release_year, show_id);
+-- The order of the list that is asked for most: newest first, then by key.
+CREATE INDEX shows_by_year ON shows (release_year DESC, show_id);
 CREATE INDEX shows_by_title ON shows (title_folded, show_id);
 
 CREATE TABLE directors (

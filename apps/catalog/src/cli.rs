@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -96,26 +96,28 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 async fn import_file(args: ImportArgs) -> ExitCode {
-    let stop = CancellationToken::new();
-    let signal = stop.clone();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            signal.cancel();
-        }
-    });
     let options = ImportOptions {
         strict: args.strict,
         progress: ProgressStyle::detect(args.quiet),
-        stop,
+        stop: CancellationToken::new(),
     };
-    let imported = async {
-        let db = Db::connect(DatabaseConfig::from_env_or(DEFAULT_DATABASE)?).await?;
-        db.migrate(crate::MIGRATIONS).await?;
-        let summary = import(&db, &args.file, &options).await;
-        db.close().await?;
-        summary
+    let importing = open_and_import(&args.file, &options);
+    tokio::pin!(importing);
+    let imported = tokio::select! {
+        // In this order, so that Ctrl-C is listened for before anything begins.
+        biased;
+        () = interrupt() => {
+            say_aside("ending the import; press Ctrl-C again to end at once");
+            options.stop.cancel();
+            tokio::select! {
+                biased;
+                () = interrupt() => return ExitCode::from(INTERRUPTED),
+                imported = &mut importing => imported,
+            }
+        }
+        imported = &mut importing => imported,
     };
-    match imported.await {
+    match imported {
         Ok(summary) => {
             say(&told(&summary));
             ExitCode::SUCCESS
@@ -126,6 +128,39 @@ async fn import_file(args: ImportArgs) -> ExitCode {
         }
         Err(error) => failed(&error),
     }
+}
+
+/// Waits for Ctrl-C; for ever where the system does not tell.
+async fn interrupt() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+async fn open_and_import(
+    file: &Path,
+    options: &ImportOptions,
+) -> Result<ImportSummary, ImportError> {
+    let config = DatabaseConfig::from_env_or(DEFAULT_DATABASE)?;
+    let opening = async {
+        let db = Db::connect(config).await?;
+        db.migrate(crate::MIGRATIONS).await?;
+        Ok::<_, shelfmark::Error>(db)
+    };
+    let db = options.unless_stopped(opening).await??;
+    let imported = import(&db, file, options).await;
+    told_first(imported, db.close().await)
+}
+
+/// What the import did is what counts: that the database was not closed well is told beside it.
+fn told_first<T>(
+    imported: Result<T, ImportError>,
+    closed: shelfmark::Result<()>,
+) -> Result<T, ImportError> {
+    if let Err(error) = closed {
+        tracing::warn!(%error, "the database was not closed cleanly");
+    }
+    imported
 }
 
 /// What an import did, for people.
@@ -158,6 +193,11 @@ fn say(text: &str) {
     writeln!(std::io::stdout().lock(), "{text}").ok();
 }
 
+/// A closed standard error is none either.
+fn say_aside(text: &str) {
+    writeln!(std::io::stderr().lock(), "{text}").ok();
+}
+
 /// Prints an error with its causes, each once.
 fn failed(error: &dyn StdError) -> ExitCode {
     let mut text = format!("error: {error}");
@@ -169,6 +209,21 @@ fn failed(error: &dyn StdError) -> ExitCode {
         }
         cause = source.source();
     }
-    writeln!(std::io::stderr().lock(), "{text}").ok();
+    say_aside(&text);
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use shelfmark::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_database_that_does_not_close_hides_neither_error_nor_summary() {
+        let unclosed = || Err(Error::new(ErrorKind::Timeout));
+        assert!(matches!(told_first(Ok(3), unclosed()), Ok(3)));
+        let failed = told_first::<()>(Err(ImportError::StrictInterrupted), unclosed());
+        assert!(matches!(failed, Err(ImportError::StrictInterrupted)));
+    }
 }

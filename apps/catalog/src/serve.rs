@@ -1,6 +1,7 @@
 //! `catalog serve`: from an empty machine to a running service.
 
 use std::error::Error as StdError;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use shelfmark::{DatabaseConfig, Db};
@@ -20,7 +21,7 @@ pub const DEFAULT_ADDRESS: SocketAddr =
 const SAMPLE: &[u8] = include_bytes!("../sample/titles.csv");
 
 /// Opens the database (or the one at `default_url`), brings it up to date, checks every statement against it, fills an
-/// empty catalogue with the sample, and serves until Ctrl-C or SIGTERM.
+/// empty catalogue with the sample, and serves until Ctrl-C or SIGTERM, which end it while it starts as well.
 ///
 /// # Errors
 /// Whatever keeps the service from starting.
@@ -35,10 +36,16 @@ pub async fn run(
     let listener = TcpListener::bind(address).await.map_err(|error| {
         format!("cannot listen on {address}: {error}; choose another with --addr")
     })?;
-    let db = Db::connect(config).await?;
-    db.migrate(crate::MIGRATIONS).await?;
-    db.verify().await?;
-    fill(&db).await?;
+    let db = tokio::select! {
+        // In this order, so that a signal is listened for before anything begins.
+        biased;
+        asked = asked_to_end() => {
+            asked?;
+            tracing::info!("asked to end before the catalogue was ready");
+            return Ok(());
+        }
+        opened = open(config) => opened?,
+    };
     let address = listener.local_addr()?;
     tracing::info!("the catalogue is at http://{address}/, its database is {place}");
     let ended = serve(listener, router(db.clone()), shutdown).await;
@@ -47,6 +54,30 @@ pub async fn run(
     }
     db.close().await?;
     Ok(())
+}
+
+/// Waits for Ctrl-C or SIGTERM while there is no server yet that could be shut down.
+async fn asked_to_end() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            asked = tokio::signal::ctrl_c() => asked,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+/// The database, ready to be served.
+async fn open(config: DatabaseConfig) -> Result<Db, Box<dyn StdError + Send + Sync>> {
+    let db = Db::connect(config).await?;
+    db.migrate(crate::MIGRATIONS).await?;
+    db.verify().await?;
+    fill(&db).await?;
+    Ok(db)
 }
 
 /// Imports the sample when there is no show yet.

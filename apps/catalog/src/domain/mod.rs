@@ -1,12 +1,18 @@
-//! What the catalogue is about, as types. Nothing in here knows of HTTP or of a file's layout.
+//! What the catalogue is about, as types and rules. Nothing in here knows of HTTP or of a file's layout.
 
 mod fold;
+mod kind;
+pub mod limits;
 mod names;
 mod show;
+mod text;
 
 pub use fold::fold;
+pub use kind::ShowKind;
 pub use names::{
     Actor, Country, Director, Genre, GenreCount, NewActor, NewCountry, NewDirector, NewGenre,
     ShowActor, ShowCountry, ShowDirector, ShowGenre,
 };
-pub use show::{NewShow, Show, ShowDetails, ShowKind, ShowRecord, YearCount};
+pub use show::{NewShow, Show, ShowDetails, ShowRecord, YearCount};
+pub(crate) use text::{is_direction_mark, is_invisible, same_name};
+pub use text::{tidy, tidy_lines};

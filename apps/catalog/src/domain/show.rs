@@ -1,21 +1,11 @@
 //! Films and series.
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shelfmark::prelude::*;
 
+use super::kind::ShowKind;
 use super::names::{Actor, Country, Director, Genre};
-
-/// Whether a show is one film or has episodes.
-#[derive(Value, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ShowKind {
-    /// A film.
-    Movie,
-    /// A series.
-    #[value("TV Show")]
-    #[serde(rename = "TV Show")]
-    TvShow,
-}
 
 /// A film or a series.
 #[derive(Entity, Clone, Debug, PartialEq, Eq, Serialize)]

@@ -6,11 +6,12 @@ use axum::response::IntoResponse;
 use jiff::civil::Date;
 use serde::Deserialize;
 use shelfmark::Db;
-use shelfmark_axum::{Json, Path, Problem};
+use shelfmark_axum::{Json, Path, Problem, Query};
 
 use super::shows::{no_show, read};
-use crate::domain::{NewShow, ShowDetails, ShowKind, ShowRecord, fold};
-use crate::import::limits;
+use crate::domain::{
+    NewShow, ShowDetails, ShowKind, ShowRecord, fold, limits, same_name, tidy, tidy_lines,
+};
 use crate::repositories::{
     ActorsExt as _, CountriesExt as _, DirectorsExt as _, GenresExt as _, Shows as _, ShowsExt as _,
 };
@@ -52,6 +53,7 @@ impl From<ChangeError> for Problem {
 
 pub(super) async fn add(
     State(db): State<Db>,
+    Query(()): Query<()>,
     Json(body): Json<ShowBody>,
 ) -> Result<impl IntoResponse, Problem> {
     let Some(show_id) = body.show_id.clone() else {
@@ -74,9 +76,11 @@ pub(super) async fn add(
 pub(super) async fn replace(
     State(db): State<Db>,
     Path(show_id): Path<String>,
+    Query(()): Query<()>,
     Json(body): Json<ShowBody>,
 ) -> Result<Json<ShowDetails>, Problem> {
-    if body.show_id.as_ref().is_some_and(|given| *given != show_id) {
+    let given = body.show_id.as_deref().map(tidy);
+    if given.is_some_and(|given| given != show_id) {
         return Err(invalid("show_id", "differs from the id in the address"));
     }
     let record = body.into_record(show_id)?;
@@ -93,6 +97,7 @@ pub(super) async fn replace(
 pub(super) async fn remove(
     State(db): State<Db>,
     Path(show_id): Path<String>,
+    Query(()): Query<()>,
 ) -> Result<StatusCode, Problem> {
     if db.shows().delete(&show_id).await? {
         Ok(StatusCode::NO_CONTENT)
@@ -112,79 +117,88 @@ fn invalid(field: &str, reason: &str) -> Problem {
 }
 
 impl ShowBody {
+    /// The show as it is stored: its texts tidied as those of a file are, and none beyond the limits.
     fn into_record(self, show_id: String) -> Result<ShowRecord, Problem> {
-        filled("show_id", &show_id, limits::SHOW_ID_CHARS)?;
-        filled("title", &self.title, limits::TITLE_CHARS)?;
+        let show_id = filled("show_id", &show_id, tidy, limits::SHOW_ID_CHARS)?;
+        if limits::is_reserved_id(&show_id) {
+            return Err(invalid("show_id", "is reserved and can be no id"));
+        }
+        let title = filled("title", &self.title, tidy, limits::TITLE_CHARS)?;
+        let title_folded = fold(&title);
+        if title_folded.len() > limits::TITLE_FOLDED_BYTES {
+            let most = limits::TITLE_FOLDED_BYTES;
+            let reason = format!("takes more than {most} bytes as it is sorted");
+            return Err(invalid("title", &reason));
+        }
         if !limits::RELEASE_YEARS.contains(&self.release_year) {
             let (first, last) = (limits::RELEASE_YEARS.start(), limits::RELEASE_YEARS.end());
-            return Err(invalid(
-                "release_year",
-                &format!("must be from {first} to {last}"),
-            ));
+            let reason = format!("must be from {first} to {last}");
+            return Err(invalid("release_year", &reason));
         }
-        for (field, text, longest) in [
-            ("rating", &self.rating, limits::RATING_CHARS),
-            ("duration", &self.duration, limits::DURATION_CHARS),
-            ("description", &self.description, limits::DESCRIPTION_CHARS),
-        ] {
-            if let Some(text) = text {
-                filled(field, text, longest)?;
-            }
-        }
-        for (field, names) in [
-            ("directors", &self.directors),
-            ("actors", &self.actors),
-            ("genres", &self.genres),
-            ("countries", &self.countries),
-        ] {
-            if names.len() > limits::NAMES {
-                return Err(invalid(
-                    field,
-                    &format!("has more than {} names", limits::NAMES),
-                ));
-            }
-            for name in names {
-                filled(field, name, limits::NAME_CHARS)?;
-            }
-        }
+        let optional = |field, text: Option<String>, tidy, longest| {
+            text.map(|text| filled(field, &text, tidy, longest))
+                .transpose()
+        };
         Ok(ShowRecord {
             show: NewShow {
                 show_id,
                 kind: self.kind,
-                title_folded: fold(&self.title),
-                title: self.title,
+                title_folded,
+                title,
                 date_added: self.date_added,
                 release_year: self.release_year,
-                rating: self.rating,
-                duration: self.duration,
-                description: self.description,
+                rating: optional("rating", self.rating, tidy, limits::RATING_CHARS)?,
+                duration: optional("duration", self.duration, tidy, limits::DURATION_CHARS)?,
+                description: optional(
+                    "description",
+                    self.description,
+                    tidy_lines,
+                    limits::DESCRIPTION_CHARS,
+                )?,
             },
-            directors: self.directors,
-            actors: self.actors,
-            genres: self.genres,
-            countries: self.countries,
+            directors: names("directors", &self.directors)?,
+            actors: names("actors", &self.actors)?,
+            genres: names("genres", &self.genres)?,
+            countries: names("countries", &self.countries)?,
         })
     }
 }
 
-/// Refuses text that is empty, longer than `longest` characters, or holds control characters other than line breaks.
-fn filled(field: &str, text: &str, longest: usize) -> Result<(), Problem> {
-    if text.trim().is_empty() {
+/// The names in their order, tidied, each once.
+fn names(field: &str, given: &[String]) -> Result<Vec<String>, Problem> {
+    if given.len() > limits::NAMES {
+        let reason = format!("has more than {} names", limits::NAMES);
+        return Err(invalid(field, &reason));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for name in given {
+        let name = filled(field, name, tidy, limits::NAME_CHARS)?;
+        if !names.iter().any(|known| same_name(known, &name)) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The text tidied; refused when it is empty then, longer than `longest` characters, or holds a NUL byte.
+fn filled(
+    field: &str,
+    text: &str,
+    tidy: fn(&str) -> String,
+    longest: usize,
+) -> Result<String, Problem> {
+    if text.contains('\0') {
+        return Err(invalid(field, "contains a NUL byte"));
+    }
+    let text = tidy(text);
+    if text.is_empty() {
         return Err(invalid(field, "must not be empty"));
     }
     if text.chars().count() > longest {
-        return Err(invalid(
-            field,
-            &format!("is longer than {longest} characters"),
-        ));
+        let reason = format!("is longer than {longest} characters");
+        return Err(invalid(field, &reason));
     }
-    if text
-        .chars()
-        .any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t'))
-    {
-        return Err(invalid(field, "holds a control character"));
-    }
-    Ok(())
+    Ok(text)
 }
 
 /// The id as a segment of an address.

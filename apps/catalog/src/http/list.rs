@@ -6,7 +6,7 @@ use serde_json::Value;
 use shelfmark::{Cursor, Db, Direction, Error, ErrorKind, Page, Sort, SortKey};
 use shelfmark_axum::{Json, ListQuery, Problem};
 
-use crate::domain::{Show, ShowKind};
+use crate::domain::{Show, ShowKind, limits};
 use crate::repositories::ShowsExt as _;
 use crate::use_cases::{After, ListShows, ShowOrder, list_shows};
 
@@ -125,6 +125,13 @@ fn wanted(filters: Filters) -> Result<ListShows, Problem> {
             "year_from",
             "must not be after `year_to`",
         ));
+    }
+    let longest = limits::SEARCH_CHARS;
+    if let Some(text) = &filters.q
+        && text.chars().count() > longest
+    {
+        let reason = format!("must not be longer than {longest} characters");
+        return Err(Problem::parameter("q", reason));
     }
     Ok(ListShows {
         kind: filters.kind,

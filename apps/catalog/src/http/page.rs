@@ -2,6 +2,7 @@
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::IntoResponse;
+use shelfmark_axum::Query;
 
 /// The page loads nothing but its own files, and runs no script that stands in the text.
 const POLICY: &str =
@@ -18,21 +19,21 @@ fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
     )
 }
 
-pub(super) async fn index() -> impl IntoResponse {
+pub(super) async fn index(Query(()): Query<()>) -> impl IntoResponse {
     asset(
         "text/html; charset=utf-8",
         include_str!("assets/index.html"),
     )
 }
 
-pub(super) async fn style() -> impl IntoResponse {
+pub(super) async fn style(Query(()): Query<()>) -> impl IntoResponse {
     asset(
         "text/css; charset=utf-8",
         include_str!("assets/catalog.css"),
     )
 }
 
-pub(super) async fn script() -> impl IntoResponse {
+pub(super) async fn script(Query(()): Query<()>) -> impl IntoResponse {
     asset(
         "text/javascript; charset=utf-8",
         include_str!("assets/catalog.js"),

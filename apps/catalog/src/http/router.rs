@@ -1,9 +1,10 @@
 //! Which address is answered by what.
 
 use axum::Router;
+use axum::middleware::from_extractor;
 use axum::routing::get;
 use shelfmark::Db;
-use shelfmark_axum::{RequestLimits, guarded, health_router};
+use shelfmark_axum::{Query, RequestLimits, guarded, health_router};
 
 use super::{change, list, page, shows};
 
@@ -20,6 +21,8 @@ use super::{change, list, page, shows};
 /// | `GET /directors/{id}/shows` | a director's shows, newest first |
 /// | `GET /stats/years` | how many shows came out in each year |
 /// | `GET /healthz`, `GET /readyz` | whether the process lives, and whether the database answers |
+///
+/// On each of them a parameter that it does not know is a 400.
 pub fn router(db: Db) -> Router {
     let routes = Router::new()
         .route("/", get(page::index))
@@ -37,6 +40,6 @@ pub fn router(db: Db) -> Router {
         .route("/directors/{id}/shows", get(shows::of_director))
         .route("/stats/years", get(shows::years))
         .with_state(db.clone())
-        .merge(health_router(db));
+        .merge(health_router(db).route_layer(from_extractor::<Query<()>>()));
     guarded(routes, RequestLimits::default())
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shelfmark::{Db, Page};
-use shelfmark_axum::{Json, ListQuery, Path, Problem};
+use shelfmark_axum::{Json, ListQuery, Path, Problem, Query};
 
 use crate::domain::{Director, GenreCount, Show, ShowDetails, YearCount};
 use crate::repositories::{
@@ -33,6 +33,7 @@ pub(super) async fn read(db: &Db, show_id: &str) -> shelfmark::Result<Option<Sho
 pub(super) async fn details(
     State(db): State<Db>,
     Path(show_id): Path<String>,
+    Query(()): Query<()>,
 ) -> Result<Json<ShowDetails>, Problem> {
     read(&db, &show_id)
         .await?
@@ -63,7 +64,10 @@ fn first_page_only(page: &shelfmark::PageRequest) -> Result<i64, Problem> {
     Ok(i64::from(page.limit()?))
 }
 
-pub(super) async fn genres(State(db): State<Db>) -> Result<Json<Page<GenreCount>>, Problem> {
+pub(super) async fn genres(
+    State(db): State<Db>,
+    Query(()): Query<()>,
+) -> Result<Json<Page<GenreCount>>, Problem> {
     Ok(Json(Page {
         items: db.genres().with_counts().await?,
         next: None,
@@ -95,7 +99,10 @@ pub(super) async fn of_director(
     }))
 }
 
-pub(super) async fn years(State(db): State<Db>) -> Result<Json<Page<YearCount>>, Problem> {
+pub(super) async fn years(
+    State(db): State<Db>,
+    Query(()): Query<()>,
+) -> Result<Json<Page<YearCount>>, Problem> {
     Ok(Json(Page {
         items: db.shows().per_year().await?,
         next: None,

@@ -9,19 +9,18 @@ use shelfmark::{Db, Executor};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::batch::{Batch, Handed, read};
 use super::error::{OpenError, ReadError};
 use super::progress::{Progress, ProgressStyle, Tally};
-use super::reader::{Reject, Row, ShowReader};
+use super::reader::{Reject, ShowReader};
 use super::rejects::{RejectsError, RejectsFile};
-use super::row::{CleanShow, ShowKind as FileKind};
-use crate::domain::{NewShow, ShowKind, ShowRecord, fold};
+use super::row::CleanShow;
+use crate::domain::{NewShow, ShowRecord, fold};
 use crate::repositories::{
     ActorsExt as _, CountriesExt as _, DirectorsExt as _, GenresExt as _, Shows as _, ShowsExt as _,
 };
 use crate::use_cases::save_shows;
 
-/// Shows per transaction: enough that a commit's cost is small beside its rows', few enough that memory stays flat.
-const BATCH: usize = 500;
 /// Batches that are read ahead while one is being stored.
 const AHEAD: usize = 2;
 /// How long a strict import, which is one transaction, may take.
@@ -34,8 +33,35 @@ pub struct ImportOptions {
     pub strict: bool,
     /// How progress is shown.
     pub progress: ProgressStyle,
-    /// Ends the import between two batches.
+    /// Ends the import between two batches, also while it waits for the file.
     pub stop: CancellationToken,
+}
+
+impl ImportOptions {
+    /// What an import ends with that was asked to, after `stored` shows.
+    #[must_use]
+    pub fn interrupted(&self, stored: u64) -> ImportError {
+        if self.strict {
+            ImportError::StrictInterrupted
+        } else {
+            ImportError::Interrupted(stored)
+        }
+    }
+
+    /// What `work` gives, unless the import is asked to end before.
+    ///
+    /// # Errors
+    /// [`interrupted`](Self::interrupted); `work` is dropped then.
+    ///
+    /// # Cancel safety
+    /// As `work`.
+    pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, ImportError> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(self.interrupted(0)),
+            done = work => Ok(done),
+        }
+    }
 }
 
 /// What an import did.
@@ -82,15 +108,6 @@ pub enum ImportError {
     Reader,
 }
 
-/// What the reading thread hands over.
-struct Batch {
-    shows: Vec<CleanShow>,
-    rejects: Vec<Reject>,
-    /// Bytes of the file read so far.
-    bytes: u64,
-    replaced_chars: u64,
-}
-
 /// Imports the file at `path` into `db`, whose schema is up to date.
 ///
 /// Shows are stored in batches, each a transaction of its own, so that whatever ends the import, the catalogue holds
@@ -106,7 +123,11 @@ pub async fn import(
     path: &Path,
     options: &ImportOptions,
 ) -> Result<ImportSummary, ImportError> {
-    let reader = ShowReader::open(path)?;
+    let file = path.to_owned();
+    // A thread of its own, because opening a pipe waits for whoever writes to it.
+    let opening = tokio::task::spawn_blocking(move || ShowReader::open(file));
+    let opened = options.unless_stopped(opening).await?;
+    let reader = opened.map_err(|_| ImportError::Reader)??;
     let rejects = (!options.strict).then(|| RejectsFile::new(path, reader.header()));
     import_rows(db, reader, rejects, options).await
 }
@@ -134,50 +155,20 @@ pub async fn import_rows<R: Read + Send + 'static>(
     };
     let (send, mut batches) = mpsc::channel(AHEAD);
     let reading = tokio::task::spawn_blocking(move || read(reader, &send));
-    let stored = if options.strict {
+    if options.strict {
         let run = &mut run;
         let batches = &mut batches;
         let whole = db.tx().timeout(STRICT_DEADLINE);
         whole
             .run_once(async move |tx| run.store_all(&tx, batches).await)
-            .await
+            .await?;
     } else {
-        run.store_each(db, &mut batches).await
-    };
-    // The thread ends at its next batch when nobody takes it any more.
-    drop(batches);
-    let ended = reading.await.map_err(|_| ImportError::Reader);
-    stored?;
-    ended??;
-    run.finish()
-}
-
-/// Reads the whole file, batch by batch, for as long as somebody takes them.
-fn read<R: Read>(mut reader: ShowReader<R>, send: &mpsc::Sender<Batch>) -> Result<(), ReadError> {
-    loop {
-        let mut batch = Batch {
-            shows: Vec::new(),
-            rejects: Vec::new(),
-            bytes: 0,
-            replaced_chars: 0,
-        };
-        let mut ended = true;
-        for row in reader.by_ref() {
-            match row? {
-                Row::Show(show) => batch.shows.push(show),
-                Row::Reject(reject) => batch.rejects.push(reject),
-            }
-            if batch.shows.len() + batch.rejects.len() >= BATCH {
-                ended = false;
-                break;
-            }
-        }
-        batch.bytes = reader.bytes_read();
-        batch.replaced_chars = reader.replaced_chars();
-        if send.blocking_send(batch).is_err() || ended {
-            return Ok(());
-        }
+        run.store_each(db, &mut batches).await?;
     }
+    // After an error nobody waits for the thread: it may be stuck in its file, and ends when it has a batch that nobody
+    // takes.
+    reading.await.map_err(|_| ImportError::Reader)?;
+    run.finish()
 }
 
 /// One import on its way.
@@ -191,43 +182,53 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The next batch, unless the import is asked to end before.
+    async fn next(&self, batches: &mut mpsc::Receiver<Handed>) -> Result<Batch, ImportError> {
+        tokio::select! {
+            biased;
+            () = self.options.stop.cancelled() => {
+                Err(self.options.interrupted(self.summary.added + self.summary.replaced))
+            }
+            handed = batches.recv() => Ok(handed.ok_or(ImportError::Reader)??),
+        }
+    }
+
     /// Stores each batch in a transaction of its own.
     async fn store_each(
         &mut self,
         db: &Db,
-        batches: &mut mpsc::Receiver<Batch>,
+        batches: &mut mpsc::Receiver<Handed>,
     ) -> Result<(), ImportError> {
-        while let Some(batch) = batches.recv().await {
-            if self.options.stop.is_cancelled() {
-                return Err(ImportError::Interrupted(
-                    self.summary.added + self.summary.replaced,
-                ));
-            }
+        loop {
+            let batch = self.next(batches).await?;
             let records = distinct(&batch.shows);
             let whole = db.tx().retry(5);
             let known = whole.run(async |tx| store(&tx, &records).await).await?;
             self.note(&batch, known)?;
+            if batch.is_last {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
-    /// Stores all batches in the transaction of `tx`; stops at the first bad row.
+    /// Stores all batches in the transaction of `tx`; stops at the first bad row. Only the last batch makes it a
+    /// success: whatever else ends the reading is an error, so that the transaction is undone.
     async fn store_all(
         &mut self,
         tx: &impl Executor,
-        batches: &mut mpsc::Receiver<Batch>,
+        batches: &mut mpsc::Receiver<Handed>,
     ) -> Result<(), ImportError> {
-        while let Some(mut batch) = batches.recv().await {
-            if self.options.stop.is_cancelled() {
-                return Err(ImportError::StrictInterrupted);
-            }
+        loop {
+            let mut batch = self.next(batches).await?;
             if !batch.rejects.is_empty() {
                 return Err(ImportError::Strict(Box::new(batch.rejects.swap_remove(0))));
             }
             let known = store(tx, &distinct(&batch.shows)).await?;
             self.note(&batch, known)?;
+            if batch.is_last {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Counts a stored batch, of whose shows `known` were there before.
@@ -308,10 +309,7 @@ fn record(show: &CleanShow) -> ShowRecord {
     ShowRecord {
         show: NewShow {
             show_id: show.show_id.clone(),
-            kind: match show.kind {
-                FileKind::Movie => ShowKind::Movie,
-                FileKind::TvShow => ShowKind::TvShow,
-            },
+            kind: show.kind,
             title: show.title.clone(),
             title_folded: fold(&show.title),
             date_added: show.date_added,
@@ -326,3 +324,6 @@ fn record(show: &CleanShow) -> ShowRecord {
         countries: show.countries.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,10 +8,11 @@
 //!           (scan: one record,  dialect: which separators,  layout: which column is which)
 //! ```
 //!
-//! [`ShowReader`] puts them together. Memory stays flat as the file grows: at most one record of
-//! [`MAX_RECORD_BYTES`] is held at a time. Only [`import`], which stores what the reader gives,
-//! knows of a database.
+//! [`ShowReader`] puts them together. Memory stays flat as the file grows: the reader holds at most
+//! one record of [`MAX_RECORD_BYTES`], and [`import`], which alone knows of a database, a few
+//! batches of about a megabyte at most.
 
+mod batch;
 mod dates;
 mod dialect;
 mod encoding;
@@ -38,4 +39,4 @@ pub use progress::{Progress, ProgressStyle, Tally};
 pub use reader::{Reject, Row, ShowReader};
 pub use record::MAX_RECORD_BYTES;
 pub use rejects::{RejectsError, RejectsFile};
-pub use row::{CleanShow, ShowKind, limits};
+pub use row::CleanShow;

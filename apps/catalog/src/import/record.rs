@@ -17,6 +17,9 @@ use super::text::shortened;
 /// The longest record that is read, as UTF-8 with its delimiters and quotes.
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
+/// What is kept of a line that is longer than that: enough to recognise it.
+const KEPT_BYTES: usize = 64 * 1024;
+
 /// How much text is kept ready, when records are small.
 const READY_BYTES: usize = 128 * 1024;
 
@@ -149,8 +152,8 @@ impl<R: Read> Records<R> {
             ),
             Scan::More { open_quote: None } | Scan::Record { .. } => {
                 format!(
-                    "the row is longer than {MAX_RECORD_BYTES} bytes, of which only the first are \
-                     kept; a quote may be missing in it"
+                    "the row is longer than {MAX_RECORD_BYTES} bytes, of which the first {KEPT_BYTES} \
+                     are kept; a quote may be missing in it"
                 )
             }
         }
@@ -168,7 +171,8 @@ impl<R: Read> Records<R> {
         } else {
             // A line longer than a record may be: its beginning is kept, the rest is dropped as it
             // is read.
-            split_loosely(window, self.dialect, fields);
+            let kept = window.get(..window.floor_char_boundary(KEPT_BYTES));
+            split_loosely(kept.unwrap_or(window), self.dialect, fields);
             self.start += window.len();
             loop {
                 self.fill(READY_BYTES)?;
@@ -407,8 +411,8 @@ mod tests {
             ],
         );
         let all = read_all(text.as_bytes());
-        insta::assert_snapshot!(all[1].2.as_ref().unwrap(), @"the row is longer than 1048576 bytes, of which only the first are kept; a quote may be missing in it");
-        assert_eq!(all[1].1[1].len(), MAX_RECORD_BYTES - 2);
+        insta::assert_snapshot!(all[1].2.as_ref().unwrap(), @"the row is longer than 1048576 bytes, of which the first 65536 are kept; a quote may be missing in it");
+        assert_eq!(all[1].1[1].len(), KEPT_BYTES - 2);
         let text = text.replace('\n', "\r");
         assert_eq!(
             lines_and_first_fields(&text).last().unwrap(),

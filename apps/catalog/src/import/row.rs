@@ -9,30 +9,8 @@ use jiff::civil::Date;
 use super::dates::{DateOrder, parse_date};
 use super::layout::{Column, Layout};
 use super::record::RawRecord;
-use super::text::{is_blank, names, optional, shortened, tidy, tidy_lines};
-
-/// How large a value may be. Each is far above what occurs: beyond it stands something else than
-/// that value, mostly because the columns of the row are shifted.
-pub mod limits {
-    use std::ops::RangeInclusive;
-
-    /// Characters of a show's id.
-    pub const SHOW_ID_CHARS: usize = 64;
-    /// Characters of a title.
-    pub const TITLE_CHARS: usize = 500;
-    /// Characters of one name: a person, a country, a genre.
-    pub const NAME_CHARS: usize = 200;
-    /// Names in one field.
-    pub const NAMES: usize = 500;
-    /// Characters of a rating.
-    pub const RATING_CHARS: usize = 32;
-    /// Characters of a duration.
-    pub const DURATION_CHARS: usize = 64;
-    /// Characters of a description.
-    pub const DESCRIPTION_CHARS: usize = 10_000;
-    /// From the first film to those that are only announced.
-    pub const RELEASE_YEARS: RangeInclusive<i32> = 1888..=2100;
-}
+use super::text::{is_blank, names, optional, shortened};
+use crate::domain::{ShowKind, fold, limits, tidy, tidy_lines};
 
 /// A row that can be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,42 +41,6 @@ pub struct CleanShow {
     pub genres: Vec<String>,
     /// One or more lines, separated by line feeds.
     pub description: Option<String>,
-}
-
-/// What kind of show it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ShowKind {
-    /// `Movie`, also `Film`, `Feature`.
-    Movie,
-    /// `TV Show`, also `Series`, `TV`, `Mini Series`.
-    TvShow,
-}
-
-impl ShowKind {
-    /// The name in the published file.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Movie => "Movie",
-            Self::TvShow => "TV Show",
-        }
-    }
-
-    /// Reads a kind; case, spaces and hyphens make no difference.
-    #[must_use]
-    pub fn named(text: &str) -> Option<Self> {
-        let letters = text.chars().filter(|c| c.is_alphanumeric());
-        match letters
-            .flat_map(char::to_lowercase)
-            .collect::<String>()
-            .as_str()
-        {
-            "movie" | "movies" | "film" | "films" | "feature" | "featurefilm" => Some(Self::Movie),
-            "tvshow" | "tvshows" | "show" | "shows" | "series" | "tvseries" | "tv" | "serie"
-            | "miniseries" | "tvminiseries" | "limitedseries" => Some(Self::TvShow),
-            _ => None,
-        }
-    }
 }
 
 /// Makes a show of a record, or says everything that is wrong with it, separated by semicolons.
@@ -242,6 +184,10 @@ impl<'r> RowFields<'r> {
             return None;
         }
         let show_id = self.required(Column::ShowId, optional(raw).unwrap_or_default())?;
+        if limits::is_reserved_id(&show_id) {
+            self.bad_value(Column::ShowId, &show_id, "is reserved and can be no id");
+            return None;
+        }
         self.bounded(Column::ShowId, show_id, limits::SHOW_ID_CHARS)
     }
 
@@ -259,7 +205,13 @@ impl<'r> RowFields<'r> {
 
     fn title(&mut self) -> Option<String> {
         let title = self.required(Column::Title, tidy(self.raw(Column::Title)))?;
-        self.bounded(Column::Title, title, limits::TITLE_CHARS)
+        let title = self.bounded(Column::Title, title, limits::TITLE_CHARS)?;
+        let (bytes, most) = (fold(&title).len(), limits::TITLE_FOLDED_BYTES);
+        if bytes > most {
+            let what = format!("takes {bytes} bytes as it is sorted, more than {most}");
+            self.problem(Column::Title, what);
+        }
+        Some(title)
     }
 
     fn release_year(&mut self) -> Option<i32> {
@@ -442,27 +394,6 @@ mod tests {
     }
 
     #[test]
-    fn each_name_for_a_kind_is_read() {
-        for name in ["Movie", "movie", "FILM", "Feature Film"] {
-            assert_eq!(ShowKind::named(name), Some(ShowKind::Movie), "{name}");
-        }
-        for name in [
-            "TV Show",
-            "tv-show",
-            "Series",
-            "TV",
-            "mini series",
-            "tvSeries",
-        ] {
-            assert_eq!(ShowKind::named(name), Some(ShowKind::TvShow), "{name}");
-        }
-        assert_eq!(ShowKind::named("Podcast"), None);
-        for kind in [ShowKind::Movie, ShowKind::TvShow] {
-            assert_eq!(ShowKind::named(kind.as_str()), Some(kind));
-        }
-    }
-
-    #[test]
     fn a_duration_that_slipped_into_the_rating_is_moved_back() {
         let of = |rating: &str, duration: &str| {
             let show = row(&format!("s1,Movie,t,,,,,2017,{rating},{duration},,"))?;
@@ -566,6 +497,22 @@ mod tests {
         let many: Vec<String> = (0..=limits::NAMES).map(|n| format!("n{n}")).collect();
         let error = with(4, format!("\"{}\"", many.join(","))).unwrap_err();
         assert_eq!(error, "cast has more than 500 names");
+    }
+
+    #[test]
+    fn a_title_that_grows_beyond_an_index_entry_when_folded_is_rejected() {
+        let title = |letters| row(&format!("s1,Movie,{},,,,,2017,,,,", "\u{d55c}".repeat(letters)));
+        assert!(title(111).is_ok());
+        assert_eq!(title(400).unwrap_err(), "title takes 3600 bytes as it is sorted, more than 1000");
+    }
+
+    #[test]
+    fn an_id_that_has_no_address_is_rejected() {
+        for id in ["recent", ".", ".."] {
+            assert!(row(&format!("{id},Movie,t,,,,,2017,,,,")).is_err(), "{id}");
+        }
+        insta::assert_snapshot!(row("recent,Movie,t,,,,,2017,,,,").unwrap_err(), @"show_id `recent` is reserved and can be no id");
+        assert!(row("Recent,Movie,t,,,,,2017,,,,").is_ok());
     }
 
     #[test]

@@ -6,8 +6,10 @@ use crate::domain::{NewShow, Show, ShowKind, YearCount};
 
 /// Films and series.
 ///
-/// The four lists differ in their order only. Each takes the last row of the page before, whose sort value and key the
-/// next page begins after, so that a page costs the same however deep it is.
+/// The four lists differ in their order only. Each takes the last row of the page before and enters an index at its sort
+/// value, so that a deep page costs no more than the first; it walks over the rows that have the same sort value, which
+/// are those of one year at most. A filter that few shows pass is looked for from there on, since there is no index for
+/// each combination.
 #[repository(entity = Show)]
 pub trait Shows {
     /// The show of a key.
@@ -55,27 +57,7 @@ pub trait Shows {
     async fn per_year(&self) -> Result<Vec<YearCount>>;
 
     /// Newest first.
-    #[query(
-        "SELECT {s.*} FROM shows AS s
-         WHERE (:kind IS NULL OR s.type = :kind)
-           AND (:rating IS NULL OR s.rating = :rating)
-           AND (:year_from IS NULL OR s.release_year >= :year_from)
-           AND (:year_to IS NULL OR s.release_year <= :year_to)
-           AND (:title IS NULL OR s.title_folded LIKE :title ESCAPE '!')
-           AND (:genre IS NULL OR EXISTS (
-                SELECT 1 FROM show_genres AS l JOIN genres AS n ON n.id = l.genre_id
-                WHERE l.show_id = s.show_id AND n.name = :genre))
-           AND (:director IS NULL OR EXISTS (
-                SELECT 1 FROM show_directors AS l JOIN directors AS n ON n.id = l.director_id
-                WHERE l.show_id = s.show_id AND n.name = :director))
-           AND (:country IS NULL OR EXISTS (
-                SELECT 1 FROM show_countries AS l JOIN countries AS n ON n.id = l.country_id
-                WHERE l.show_id = s.show_id AND n.name = :country))
-           AND (:last_year IS NULL OR s.release_year < :last_year
-                OR (s.release_year = :last_year AND s.show_id > :last_id))
-         ORDER BY s.release_year DESC, s.show_id
-         LIMIT :limit"
-    )]
+    #[query(file = "src/repositories/sql/newest_first.sql")]
     #[expect(
         clippy::too_many_arguments,
         reason = "one per optional filter; the filter slots come with a later version"
@@ -96,27 +78,7 @@ pub trait Shows {
     ) -> Result<Vec<Show>>;
 
     /// Oldest first.
-    #[query(
-        "SELECT {s.*} FROM shows AS s
-         WHERE (:kind IS NULL OR s.type = :kind)
-           AND (:rating IS NULL OR s.rating = :rating)
-           AND (:year_from IS NULL OR s.release_year >= :year_from)
-           AND (:year_to IS NULL OR s.release_year <= :year_to)
-           AND (:title IS NULL OR s.title_folded LIKE :title ESCAPE '!')
-           AND (:genre IS NULL OR EXISTS (
-                SELECT 1 FROM show_genres AS l JOIN genres AS n ON n.id = l.genre_id
-                WHERE l.show_id = s.show_id AND n.name = :genre))
-           AND (:director IS NULL OR EXISTS (
-                SELECT 1 FROM show_directors AS l JOIN directors AS n ON n.id = l.director_id
-                WHERE l.show_id = s.show_id AND n.name = :director))
-           AND (:country IS NULL OR EXISTS (
-                SELECT 1 FROM show_countries AS l JOIN countries AS n ON n.id = l.country_id
-                WHERE l.show_id = s.show_id AND n.name = :country))
-           AND (:last_year IS NULL OR s.release_year > :last_year
-                OR (s.release_year = :last_year AND s.show_id > :last_id))
-         ORDER BY s.release_year, s.show_id
-         LIMIT :limit"
-    )]
+    #[query(file = "src/repositories/sql/oldest_first.sql")]
     #[expect(
         clippy::too_many_arguments,
         reason = "one per optional filter; the filter slots come with a later version"
@@ -137,27 +99,7 @@ pub trait Shows {
     ) -> Result<Vec<Show>>;
 
     /// By title, from A.
-    #[query(
-        "SELECT {s.*} FROM shows AS s
-         WHERE (:kind IS NULL OR s.type = :kind)
-           AND (:rating IS NULL OR s.rating = :rating)
-           AND (:year_from IS NULL OR s.release_year >= :year_from)
-           AND (:year_to IS NULL OR s.release_year <= :year_to)
-           AND (:title IS NULL OR s.title_folded LIKE :title ESCAPE '!')
-           AND (:genre IS NULL OR EXISTS (
-                SELECT 1 FROM show_genres AS l JOIN genres AS n ON n.id = l.genre_id
-                WHERE l.show_id = s.show_id AND n.name = :genre))
-           AND (:director IS NULL OR EXISTS (
-                SELECT 1 FROM show_directors AS l JOIN directors AS n ON n.id = l.director_id
-                WHERE l.show_id = s.show_id AND n.name = :director))
-           AND (:country IS NULL OR EXISTS (
-                SELECT 1 FROM show_countries AS l JOIN countries AS n ON n.id = l.country_id
-                WHERE l.show_id = s.show_id AND n.name = :country))
-           AND (:last_title IS NULL OR s.title_folded > :last_title
-                OR (s.title_folded = :last_title AND s.show_id > :last_id))
-         ORDER BY s.title_folded, s.show_id
-         LIMIT :limit"
-    )]
+    #[query(file = "src/repositories/sql/by_title.sql")]
     #[expect(
         clippy::too_many_arguments,
         reason = "one per optional filter; the filter slots come with a later version"
@@ -178,27 +120,7 @@ pub trait Shows {
     ) -> Result<Vec<Show>>;
 
     /// By title, from Z.
-    #[query(
-        "SELECT {s.*} FROM shows AS s
-         WHERE (:kind IS NULL OR s.type = :kind)
-           AND (:rating IS NULL OR s.rating = :rating)
-           AND (:year_from IS NULL OR s.release_year >= :year_from)
-           AND (:year_to IS NULL OR s.release_year <= :year_to)
-           AND (:title IS NULL OR s.title_folded LIKE :title ESCAPE '!')
-           AND (:genre IS NULL OR EXISTS (
-                SELECT 1 FROM show_genres AS l JOIN genres AS n ON n.id = l.genre_id
-                WHERE l.show_id = s.show_id AND n.name = :genre))
-           AND (:director IS NULL OR EXISTS (
-                SELECT 1 FROM show_directors AS l JOIN directors AS n ON n.id = l.director_id
-                WHERE l.show_id = s.show_id AND n.name = :director))
-           AND (:country IS NULL OR EXISTS (
-                SELECT 1 FROM show_countries AS l JOIN countries AS n ON n.id = l.country_id
-                WHERE l.show_id = s.show_id AND n.name = :country))
-           AND (:last_title IS NULL OR s.title_folded < :last_title
-                OR (s.title_folded = :last_title AND s.show_id > :last_id))
-         ORDER BY s.title_folded DESC, s.show_id
-         LIMIT :limit"
-    )]
+    #[query(file = "src/repositories/sql/by_title_backwards.sql")]
     #[expect(
         clippy::too_many_arguments,
         reason = "one per optional filter; the filter slots come with a later version"

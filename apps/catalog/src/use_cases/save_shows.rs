@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use shelfmark::Result;
+use shelfmark::{Error, ErrorKind, Result};
 
 use crate::domain::{
     NewActor, NewCountry, NewDirector, NewGenre, ShowActor, ShowCountry, ShowDirector, ShowGenre,
@@ -16,7 +16,7 @@ use crate::repositories::{Actors, Countries, Directors, Genres, Shows};
 /// whole only when all of them have run. Keys must not repeat among `records`.
 ///
 /// # Errors
-/// What a statement fails with.
+/// What a statement fails with; `Serialization` when somebody else removes one of the names meanwhile.
 pub async fn save_shows(
     shows: &impl Shows,
     directors: &impl Directors,
@@ -52,17 +52,15 @@ pub(super) async fn join_to_names(
             $table.add_missing(&new).await?;
             let ids: HashMap<String, i64> =
                 $table.by_names(&names).await?.into_iter().map(|row| (row.name, row.id)).collect();
-            let links: Vec<$link> = records
-                .iter()
-                .flat_map(|record| {
-                    let known = record.$names.iter().filter_map(|name| ids.get(name));
-                    distinct(known.copied()).into_iter().zip(0..).map(|($id, position)| $link {
-                        show_id: record.show.show_id.clone(),
-                        $id,
-                        position,
-                    })
-                })
-                .collect();
+            let mut links: Vec<$link> = Vec::new();
+            for record in records {
+                let ids = ids_of(&record.$names, &ids)?;
+                links.extend(ids.into_iter().zip(0..).map(|($id, position)| $link {
+                    show_id: record.show.show_id.clone(),
+                    $id,
+                    position,
+                }));
+            }
             $table.unlink(&show_ids).await?;
             $table.link(&links).await?;
         }};
@@ -79,13 +77,21 @@ pub(super) async fn join_to_names(
     Ok(())
 }
 
-/// The ids without repetition, in their order.
-fn distinct(ids: impl Iterator<Item = i64>) -> Vec<i64> {
+/// The ids of `names` in their order, each once.
+///
+/// # Errors
+/// `Serialization`, which is worth another try, when a name has none: somebody removed it between the statement that
+/// added it and the one that read it back.
+fn ids_of(names: &[String], ids: &HashMap<String, i64>) -> Result<Vec<i64>> {
     let mut kept = Vec::new();
-    for id in ids {
-        if !kept.contains(&id) {
-            kept.push(id);
+    for name in names {
+        let Some(id) = ids.get(name) else {
+            return Err(Error::new(ErrorKind::Serialization)
+                .with_detail("a name was removed by somebody else while a show was joined to it"));
+        };
+        if !kept.contains(id) {
+            kept.push(*id);
         }
     }
-    kept
+    Ok(kept)
 }
