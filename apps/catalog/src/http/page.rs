@@ -19,7 +19,8 @@ fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
     )
 }
 
-pub(super) async fn index(Query(()): Query<()>) -> impl IntoResponse {
+/// Takes any parameters: its script keeps the filters in the page's address.
+pub(super) async fn index() -> impl IntoResponse {
     asset(
         "text/html; charset=utf-8",
         include_str!("assets/index.html"),

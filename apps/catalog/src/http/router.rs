@@ -22,7 +22,7 @@ use super::{change, list, page, shows};
 /// | `GET /stats/years` | how many shows came out in each year |
 /// | `GET /healthz`, `GET /readyz` | whether the process lives, and whether the database answers |
 ///
-/// On each of them a parameter that it does not know is a 400.
+/// On each of them but the page, a parameter that it does not know is a 400.
 pub fn router(db: Db) -> Router {
     let routes = Router::new()
         .route("/", get(page::index))

@@ -9,7 +9,7 @@ use super::reader::{Reject, Row, ShowReader};
 use super::row::CleanShow;
 
 /// Rows per transaction: enough that a commit's cost is small beside its rows', few enough that memory stays flat.
-const BATCH_ROWS: usize = 500;
+const BATCH_ROWS: usize = 1_000;
 /// A batch that has reached this many bytes takes no more rows, so that rows of any size leave memory flat.
 const BATCH_BYTES: usize = 1024 * 1024;
 
@@ -108,28 +108,27 @@ mod tests {
 
     /// A header, then rows that are made as they are read.
     struct Rows {
-        ready: Vec<u8>,
+        ready: io::Cursor<Vec<u8>>,
         row: Vec<u8>,
         left: usize,
     }
 
     impl Read for Rows {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            if self.ready.is_empty() && self.left > 0 {
-                self.left -= 1;
-                self.ready.clone_from(&self.row);
+            let count = self.ready.read(buffer)?;
+            if count > 0 || self.left == 0 {
+                return Ok(count);
             }
-            let count = buffer.len().min(self.ready.len());
-            buffer[..count].copy_from_slice(&self.ready[..count]);
-            self.ready.drain(..count);
-            Ok(count)
+            self.left -= 1;
+            self.ready = io::Cursor::new(self.row.clone());
+            self.ready.read(buffer)
         }
     }
 
     /// The rows of each batch of a file of `count` times `row`, and the heaviest batch.
     fn batches(row: &str, count: usize) -> (Vec<usize>, usize) {
         let rows = Rows {
-            ready: HEADER.into(),
+            ready: io::Cursor::new(HEADER.into()),
             row: row.into(),
             left: count,
         };
@@ -156,8 +155,8 @@ mod tests {
     #[test]
     fn rows_longer_than_can_be_read_do_not_pile_up() {
         let row = format!("s1,Movie,{}\n", "x".repeat(MAX_RECORD_BYTES + 10));
-        let (sizes, heaviest) = batches(&row, 40);
-        assert_eq!(sizes.iter().sum::<usize>(), 40);
+        let (sizes, heaviest) = batches(&row, 24);
+        assert_eq!(sizes.iter().sum::<usize>(), 24);
         assert!(heaviest < BATCH_BYTES + BATCH_BYTES / 8, "{heaviest}");
     }
 
@@ -169,8 +168,8 @@ mod tests {
             format!("s1,Movie,,,1999,{}\n", "d".repeat(MAX_RECORD_BYTES - 100)),
             format!("s1,Movie,,,1999,{}\n", ",".repeat(20_000)),
         ] {
-            let (sizes, heaviest) = batches(&row, 100);
-            assert_eq!(sizes.iter().sum::<usize>(), 100);
+            let (sizes, heaviest) = batches(&row, 8);
+            assert_eq!(sizes.iter().sum::<usize>(), 8);
             assert!(heaviest <= 2 * BATCH_BYTES, "{heaviest}");
         }
     }

@@ -501,9 +501,17 @@ mod tests {
 
     #[test]
     fn a_title_that_grows_beyond_an_index_entry_when_folded_is_rejected() {
-        let title = |letters| row(&format!("s1,Movie,{},,,,,2017,,,,", "\u{d55c}".repeat(letters)));
+        let title = |letters| {
+            row(&format!(
+                "s1,Movie,{},,,,,2017,,,,",
+                "\u{d55c}".repeat(letters)
+            ))
+        };
         assert!(title(111).is_ok());
-        assert_eq!(title(400).unwrap_err(), "title takes 3600 bytes as it is sorted, more than 1000");
+        assert_eq!(
+            title(400).unwrap_err(),
+            "title takes 3600 bytes as it is sorted, more than 1000"
+        );
     }
 
     #[test]

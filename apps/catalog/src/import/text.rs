@@ -8,7 +8,8 @@ use crate::domain::{is_direction_mark, is_invisible, same_name, tidy};
 /// Whether there is nothing to see in a text. A NUL byte is something: it is complained of.
 pub(super) fn is_blank(text: &str) -> bool {
     let is_nothing = |c: char| {
-        c != '\0' && (c.is_whitespace() || c.is_control() || is_invisible(c) || is_direction_mark(c))
+        c != '\0'
+            && (c.is_whitespace() || c.is_control() || is_invisible(c) || is_direction_mark(c))
     };
     text.chars().all(is_nothing)
 }

@@ -44,6 +44,10 @@ pub trait Shows {
     #[query("SELECT count(*) FROM shows WHERE show_id IN (:show_ids)")]
     async fn count_of(&self, show_ids: &[String]) -> Result<i64>;
 
+    /// Lets the database look at how much its tables hold now, so that it chooses its ways for that.
+    #[exec("ANALYZE")]
+    async fn analyze(&self) -> Result<()>;
+
     /// The newest shows released in `year` or later.
     #[query(
         "SELECT {*} FROM shows WHERE release_year >= :year ORDER BY release_year DESC, show_id LIMIT :limit"
@@ -139,4 +143,55 @@ pub trait Shows {
         last_id: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Show>>;
+}
+
+#[cfg(test)]
+mod tests {
+    /// How SQLite goes about a list that begins in the middle.
+    fn plan(text: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = rusqlite::Connection::open(folder.path().join("plan.db")).unwrap();
+        connection
+            .execute_batch(include_str!("../../migrations/0001_catalogue.sqlite.sql"))
+            .unwrap();
+        let text = format!("EXPLAIN QUERY PLAN {}", text.replace("{s.*}", "s.*"));
+        let mut statement = connection.prepare(&text).unwrap();
+        let mut rows = statement.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            steps.push(row.get("detail").unwrap());
+        }
+        steps
+    }
+
+    #[test]
+    fn a_deep_page_enters_its_index_and_sorts_no_more_than_ties() {
+        for (text, entered, sorted) in [
+            (
+                include_str!("sql/newest_first.sql"),
+                "SEARCH s USING INDEX shows_by_year (release_year<?)",
+                None,
+            ),
+            (
+                include_str!("sql/oldest_first.sql"),
+                "SEARCH s USING INDEX shows_by_year (release_year>?)",
+                Some("USE TEMP B-TREE FOR LAST TERM OF ORDER BY"),
+            ),
+            (
+                include_str!("sql/by_title.sql"),
+                "SEARCH s USING INDEX shows_by_title (title_folded>?)",
+                None,
+            ),
+            (
+                include_str!("sql/by_title_backwards.sql"),
+                "SEARCH s USING INDEX shows_by_title (title_folded<?)",
+                Some("USE TEMP B-TREE FOR LAST TERM OF ORDER BY"),
+            ),
+        ] {
+            let plan = plan(text);
+            assert!(plan.iter().any(|step| step == entered), "{plan:#?}");
+            let sort = plan.iter().find(|step| step.contains("ORDER BY"));
+            assert_eq!(sort.map(String::as_str), sorted, "{plan:#?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::on_both_engines;
-use crate::service::{Answer, Place, Service, program};
+use crate::service::{Answer, Engine, Place, Service, SilentServer, ended_within, program, signal};
 
 const JSON: &str = "application/json";
 
@@ -139,6 +139,81 @@ on_both_engines! {
         }
         let detail = service.get("/shows?titel=x")?.problem(400);
         assert!(detail.contains("year_from") && detail.contains("limit"), "lists what is accepted: {detail}");
+    }
+
+    fn an_unknown_parameter_is_a_400_on_every_address(place) {
+        let service = Service::start(place)?;
+        assert_eq!(service.get("/?q=metropolis")?.status, 200);
+        for path in ["/assets/catalog.css", "/assets/catalog.js", "/shows", "/shows/s1", "/shows/recent?year=2000", "/genres",
+            "/directors/1/shows", "/stats/years", "/healthz", "/readyz"] {
+            assert_eq!(service.get(path)?.status, 200, "{path}");
+            let joined = format!("{path}{}limt=5", if path.contains('?') { '&' } else { '?' });
+            let detail = service.get(&joined)?.problem(400);
+            assert!(detail.contains("limt"), "{joined}: {detail}");
+        }
+        assert!(service.post("/shows?limt=5", JSON, &alien().to_string())?.problem(400).contains("limt"));
+        assert!(service.put("/shows/s1?limt=5", &alien())?.problem(400).contains("limt"));
+        assert!(service.delete("/shows/s1?limt=5")?.problem(400).contains("limt"));
+        assert_eq!(service.get("/shows/s1")?.status, 200);
+        service.get("/nothing?limt=5")?.problem(404);
+    }
+
+    fn a_search_text_too_long_for_a_pattern_is_a_400(place) {
+        let service = Service::start(place)?;
+        assert!(items(&service.get(&format!("/shows?q={}", "a".repeat(200)))?).is_empty());
+        for letters in [201, 20_000] {
+            let detail = service.get(&format!("/shows?q={}", "a".repeat(letters)))?.problem(400);
+            assert!(detail.contains("`q`") && detail.contains("200 characters"), "{detail}");
+        }
+    }
+
+    fn a_title_too_long_for_an_index_or_a_cursor_is_refused(place) {
+        let service = Service::start(place)?;
+        let mut body = alien();
+        body["title"] = json!("\u{d55c}".repeat(400));
+        let detail = service.post("/shows", JSON, &body.to_string())?.problem(422);
+        assert!(detail.contains("title") && detail.contains("1000 bytes"), "{detail}");
+        // The longest that is accepted can end a page.
+        body["title"] = json!("\u{d55c}".repeat(111));
+        assert_eq!(service.post("/shows", JSON, &body.to_string())?.status, 201);
+        assert!(walk(&service, "&sort=title", 1)?.len() > 300);
+    }
+
+    fn an_id_that_has_no_address_is_refused(place) {
+        let service = Service::start(place)?;
+        for id in ["recent", ".", "..", " recent\n"] {
+            let mut body = alien();
+            body["show_id"] = json!(id);
+            let detail = service.post("/shows", JSON, &body.to_string())?.problem(422);
+            assert!(detail.contains("show_id") && detail.contains("reserved"), "{id}: {detail}");
+        }
+    }
+
+    fn texts_of_a_client_are_tidied_as_those_of_a_file(place) {
+        let service = Service::start(place)?;
+        let genres = items(&service.get("/genres")?).len();
+        let mut body = alien();
+        body["title"] = json!(" Test \u{200b} of\tÜnicode ");
+        body["rating"] = json!(" R ");
+        body["genres"] = json!([" Horror  Movies", "Horror Movies ", "horror movies"]);
+        body["description"] = json!("One \r\n two");
+        let show = service.post("/shows", JSON, &body.to_string())?.json();
+        assert_eq!((&show["title"], &show["rating"], &show["description"]), (&json!("Test of Ünicode"), &json!("R"), &json!("One\ntwo")));
+        assert_eq!(show["genres"].as_array().unwrap().len(), 1);
+        assert_eq!(items(&service.get("/genres")?).len(), genres);
+    }
+
+    fn ties_are_broken_by_the_key_in_every_order(place) {
+        let service = Service::start(place)?;
+        for sort in ["release_year", "-release_year", "title", "-title"] {
+            let key = sort.trim_start_matches('-');
+            let all = walk(&service, &format!("&sort={sort}"), 3)?;
+            let id = |show: &Value| show["show_id"].as_str().unwrap().to_owned();
+            assert!(all.windows(2).all(|two| two[0][key] != two[1][key] || id(&two[0]) < id(&two[1])), "{sort}");
+        }
+        let some = walk(&service, "&sort=-release_year&year_from=1960&year_to=1999", 7)?;
+        assert_eq!(some.len(), walk(&service, "&sort=title&year_from=1960&year_to=1999", 7)?.len());
+        assert_eq!(some.len(), walk(&service, "&sort=release_year&year_from=1960&year_to=1999", 7)?.len());
     }
 
     fn a_cursor_of_another_list_is_refused(place) {
@@ -318,12 +393,41 @@ fn a_database_that_is_away_is_a_503_and_comes_back_by_itself() -> Result<()> {
 
 #[test]
 fn a_taken_port_is_named_with_the_way_out() -> Result<()> {
-    let place = Place::new(crate::service::Engine::Sqlite)?;
+    let place = Place::new(Engine::Sqlite)?;
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
     let output = place.run(&["serve", "--addr", &address])?;
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains(&address) && said.contains("--addr"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn without_arguments_and_settings_it_serves_the_sample_from_a_file() -> Result<()> {
+    let place = Place::new(Engine::Sqlite)?;
+    let mut command = place.program(&[]);
+    command
+        .env_remove("DATABASE_URL")
+        // The address is the one thing that a test must choose.
+        .env("CATALOG_ADDR", "127.0.0.1:0");
+    let service = Service::spawn(command)?;
+    assert!(walk(&service, "", 200)?.len() >= 300);
+    assert!(service.get("/")?.text.contains("Film catalogue"));
+    assert!(place.folder.path().join("data/catalog.db").exists());
+    Ok(())
+}
+
+#[test]
+fn a_signal_ends_a_service_that_still_waits_for_its_database() -> Result<()> {
+    for name in ["TERM", "INT"] {
+        let silent = SilentServer::start()?;
+        let folder = tempfile::tempdir()?;
+        let arguments = ["serve", "--addr", "127.0.0.1:0"];
+        let mut child = program(&silent.url, folder.path(), &arguments).spawn()?;
+        let _connection = silent.wait()?;
+        signal(&child, name)?;
+        assert_eq!(ended_within(&mut child, Duration::from_secs(3))?, Some(0));
+    }
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -12,7 +12,7 @@ use shelfmark::Db;
 use shelfmark::sql;
 
 use crate::on_both_engines;
-use crate::service::{Engine, Place, signal};
+use crate::service::{Engine, Place, SilentServer, ended_within, program, signal};
 
 const HEADER: &str = "show_id,type,title,director,cast,country,date_added,release_year,rating,duration,listed_in,description\n";
 
@@ -151,9 +151,46 @@ on_both_engines! {
         end_in_the_middle(place, "INT", Some(130))?;
     }
 
+    fn interrupted_while_its_source_is_silent_it_ends_at_once(place) {
+        let made = Command::new("mkfifo").arg(place.folder.path().join("pipe.csv")).status()?;
+        assert!(made.success());
+        let mut child = place.program(&["import", "pipe.csv"]).spawn()?;
+        wait_until(&mut child, "the schema", || whole(place).is_ok())?;
+        // Nobody has opened the other end yet.
+        signal(&child, "INT")?;
+        assert_eq!(ended_within(&mut child, Duration::from_secs(5))?, Some(130));
+
+        for strict in [false, true] {
+            let arguments: &[&str] = if strict { &["import", "--strict", "pipe.csv"] } else { &["import", "pipe.csv"] };
+            let mut child = place.program(arguments).spawn()?;
+            let mut pipe = fs::OpenOptions::new().write(true).open(place.folder.path().join("pipe.csv"))?;
+            pipe.write_all(generated(5_000).as_bytes())?;
+            if !strict {
+                wait_until(&mut child, "shows", || whole(place).is_ok_and(|(shows, _)| shows >= 1_000))?;
+            }
+            signal(&child, "INT")?;
+            assert_eq!(ended_within(&mut child, Duration::from_secs(10))?, Some(130));
+            assert_eq!(whole(place)?.1, 0);
+        }
+    }
+
     fn killed_it_holds_whole_shows_and_can_go_on(place) {
         end_in_the_middle(place, "KILL", None)?;
     }
+}
+
+/// Waits for a condition while the program runs.
+fn wait_until(child: &mut Child, what: &str, holds: impl Fn() -> bool) -> Result<()> {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        let ended = child.try_wait()?;
+        anyhow::ensure!(
+            Instant::now() < until && ended.is_none(),
+            "{what}: not seen, {ended:?}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 fn end_in_the_middle(place: &Place, how: &str, code: Option<i32>) -> Result<()> {
@@ -163,18 +200,10 @@ fn end_in_the_middle(place: &Place, how: &str, code: Option<i32>) -> Result<()> 
         .program(&["import", "long.csv"])
         .stderr(Stdio::piped())
         .spawn()?;
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        std::thread::sleep(Duration::from_millis(20));
-        // Until the migration has run there is no table to count.
-        if whole(place).is_ok_and(|(shows, _)| shows >= 1_000) {
-            break;
-        }
-        assert!(
-            Instant::now() < until && child.try_wait()?.is_none(),
-            "nothing was imported"
-        );
-    }
+    // Until the migration has run there is no table to count.
+    wait_until(&mut child, "shows", || {
+        whole(place).is_ok_and(|(shows, _)| shows >= 1_000)
+    })?;
     signal(&child, how)?;
     let status = child.wait()?;
     let mut text = String::new();
@@ -196,6 +225,54 @@ fn end_in_the_middle(place: &Place, how: &str, code: Option<i32>) -> Result<()> 
             .success()
     );
     assert_eq!(whole(place)?, (ROWS as i64, 0));
+    Ok(())
+}
+
+#[test]
+fn ctrl_c_ends_an_import_that_still_waits_for_its_database() -> Result<()> {
+    let silent = SilentServer::start()?;
+    let place = Place::new(Engine::Sqlite)?;
+    write(&place, "good.csv", generated(3).as_bytes())?;
+    let mut child = program(&silent.url, place.folder.path(), &["import", "good.csv"]).spawn()?;
+    let _connection = silent.wait()?;
+    signal(&child, "INT")?;
+    let code = ended_within(&mut child, Duration::from_secs(3))?;
+    assert_eq!(code, Some(130));
+    Ok(())
+}
+
+/// The first Ctrl-C lets the batch finish that is being stored, which may have to wait for somebody else.
+#[test]
+fn a_second_ctrl_c_ends_an_import_at_once() -> Result<()> {
+    let place = Place::new(Engine::Sqlite)?;
+    write(&place, "long.csv", generated(60_000).as_bytes())?;
+    let mut child = place
+        .program(&["import", "long.csv"])
+        .stderr(Stdio::piped())
+        .spawn()?;
+    wait_until(&mut child, "shows", || {
+        whole(&place).is_ok_and(|(shows, _)| shows >= 1_000)
+    })?;
+    block_on(async {
+        let db = Db::open(&place.url).await?;
+        let locked = db.transaction(async |tx| {
+            tx.execute(sql!("UPDATE shows SET title = 'held'")).await?;
+            signal(&child, "INT")?;
+            let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+            let first = said.find(|line| {
+                line.as_ref()
+                    .is_ok_and(|line| line.contains("press Ctrl-C again"))
+            });
+            assert!(first.is_some(), "the first Ctrl-C is answered");
+            signal(&child, "INT").ok();
+            assert_eq!(ended_within(&mut child, Duration::from_secs(2))?, Some(130));
+            anyhow::Ok(())
+        });
+        locked.await?;
+        db.close().await?;
+        Ok(())
+    })?;
+    assert_eq!(whole(&place)?.1, 0);
     Ok(())
 }
 

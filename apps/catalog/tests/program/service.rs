@@ -1,6 +1,7 @@
 //! The program as a process, ended with its test.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -173,14 +174,7 @@ impl Service {
     /// Asks it to end, as a service manager does, and gives its exit code.
     pub fn terminate(mut self) -> Result<Option<i32>> {
         signal(&self.child, "TERM")?;
-        let until = Instant::now() + START;
-        while Instant::now() < until {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status.code());
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        bail!("the service did not end in time")
+        ended_within(&mut self.child, START)
     }
 }
 
@@ -188,6 +182,39 @@ impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The exit code of a process, which is killed when it takes longer.
+pub fn ended_within(child: &mut Child, time: Duration) -> Result<Option<i32>> {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.code());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill()?;
+    child.wait()?;
+    bail!("the program did not end within {time:?}")
+}
+
+/// A server that takes connections and says nothing.
+pub struct SilentServer {
+    pub url: String,
+    listener: TcpListener,
+}
+
+impl SilentServer {
+    pub fn start() -> Result<SilentServer> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let url = format!("postgres://nobody@{}/none", listener.local_addr()?);
+        Ok(SilentServer { url, listener })
+    }
+
+    /// Waits until somebody connects.
+    pub fn wait(&self) -> Result<TcpStream> {
+        Ok(self.listener.accept()?.0)
     }
 }
 
