@@ -10,8 +10,9 @@ use ref_cast::RefCast;
 
 use crate::channel::{Call, Channel};
 use crate::dialect::Dialect;
-use crate::entity::{Insertable, RowValues};
+use crate::entity::{Entity, Insertable, RowValues};
 use crate::error::{Error, ErrorKind, Result};
+use crate::repeated;
 use crate::row::{Collector, FromRow, RowSink};
 use crate::statement::Statement;
 use crate::value::{Param, ParamSpec, Type, ValueRef};
@@ -323,7 +324,7 @@ pub mod call {
         Prepared::declared(handle, statement, args)?.execute().await
     }
 
-    /// Runs an insert or upsert for many rows, all or nothing.
+    /// Runs an insert for many rows, all or nothing, and gives the number of rows touched.
     ///
     /// # Errors
     /// What the statement's execution fails with; an unsendable value names its row and column.
@@ -332,26 +333,61 @@ pub mod call {
         statement: &'static Statement,
         items: &[I],
     ) -> Result<u64> {
-        if items.is_empty() {
+        send_rows::<I>(handle, statement, encoded(statement, items)?).await
+    }
+
+    /// Runs an upsert for many rows, all or nothing, and gives their number. Of several that have the same values in the
+    /// columns `on` (none: the key) the last one counts.
+    ///
+    /// # Errors
+    /// As [`execute_rows`].
+    pub async fn upsert_rows<I: Insertable>(
+        handle: &Handle,
+        statement: &'static Statement,
+        items: &[I],
+        on: &[&str],
+    ) -> Result<u64> {
+        let mut rows = encoded(statement, items)?;
+        let on = if on.is_empty() {
+            <I::Entity as Entity>::KEY
+        } else {
+            on
+        };
+        repeated::leave_out(I::COLUMNS, on, &mut rows);
+        send_rows::<I>(handle, statement, rows).await?;
+        Ok(u64::try_from(items.len()).unwrap_or(u64::MAX))
+    }
+
+    fn encoded<'a, I: Insertable>(
+        statement: &Statement,
+        items: &'a [I],
+    ) -> Result<Vec<Vec<ValueRef<'a>>>> {
+        let encoded = |(index, item): (usize, &'a I)| {
+            let mut row = RowValues::default();
+            item.encode_row(&mut row);
+            row.finish().map_err(|(column, error)| {
+                Error::new(ErrorKind::Encode)
+                    .with_method(statement.method)
+                    .with_detail(format!("row {index}, column `{column}`: {error}"))
+            })
+        };
+        items.iter().enumerate().map(encoded).collect()
+    }
+
+    async fn send_rows<I: Insertable>(
+        handle: &Handle,
+        statement: &'static Statement,
+        rows: Vec<Vec<ValueRef<'_>>>,
+    ) -> Result<u64> {
+        if rows.is_empty() {
             return Ok(0);
         }
         let method = statement.method;
-        let mut rows = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            let mut row = RowValues::default();
-            item.encode_row(&mut row);
-            rows.push(row.finish().map_err(|(column, error)| {
-                Error::new(ErrorKind::Encode)
-                    .with_method(method)
-                    .with_detail(format!("row {index}, column `{column}`: {error}"))
-            })?);
-        }
         let types: Vec<Type> = I::COLUMNS.iter().map(|column| column.ty).collect();
-        let specs = column_params(I::COLUMNS);
         let call = Call {
             sql: statement.sql(handle.dialect())?,
             params: Vec::new(),
-            specs,
+            specs: column_params(I::COLUMNS),
             method,
             access: statement.access,
         };
@@ -469,7 +505,7 @@ pub mod call {
     }
 
     impl<'a> Query<'a> {
-        /// The rows as they come, on `handle`, in bounded memory.
+        /// The rows as they come, on `handle`, as [`Channel::stream`] gives them.
         pub fn stream<T: FromRow>(
             self,
             handle: &'a Handle,

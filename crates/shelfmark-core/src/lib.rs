@@ -11,6 +11,7 @@ mod executor;
 mod page;
 pub mod pool;
 pub mod render;
+mod repeated;
 mod row;
 pub mod sql;
 mod statement;

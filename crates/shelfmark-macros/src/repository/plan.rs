@@ -2,8 +2,8 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Type;
 use syn::spanned::Spanned as _;
+use syn::{LitStr, Type};
 
 use super::method::Method;
 use crate::statement::StatementSource;
@@ -96,6 +96,16 @@ impl<'m> Call<'m> {
     /// All of `rows`, all or nothing; the number of rows touched.
     pub(crate) fn rows(method: &Method, row: &Type, rows: TokenStream) -> TokenStream {
         Call::with(method, rows).awaited(quote!(execute_rows::<#row>))
+    }
+
+    /// All of `rows`, all or nothing, the last of those that agree in the columns `on`; the number of rows given.
+    pub(crate) fn upserted(
+        method: &Method,
+        row: &Type,
+        rows: TokenStream,
+        on: &[LitStr],
+    ) -> TokenStream {
+        Call::with(method, quote!(#rows, &[#(#on),*])).awaited(quote!(upsert_rows::<#row>))
     }
 
     /// Whether any row was touched.

@@ -164,6 +164,7 @@ pub(super) fn insert_many(method: &Method, ignore: bool) -> Result<Plan> {
         "#[insert_many]",
         &format!("Inserts all rows or none{skips}"),
         |row| quote!(::shelfmark::__private::render::insert_many::<#row>(dialect, #ignore)),
+        |row, rows| Call::rows(method, row, rows),
     )
 }
 
@@ -172,10 +173,12 @@ pub(super) fn upsert_many(method: &Method, on: &[LitStr]) -> Result<Plan> {
         method,
         "#[upsert_many]",
         &format!(
-            "Inserts all rows or none, updating those with the same {}",
+            "Inserts all rows or none, updating those with the same {0}; where several of the rows have the same {0}, the \
+             last one counts",
             conflict(on)
         ),
         |row| quote!(::shelfmark::__private::render::upsert_many::<#row>(dialect, &[#(#on),*])),
+        |row, rows| Call::upserted(method, row, rows, on),
     )
 }
 
@@ -184,6 +187,7 @@ fn many(
     attribute: &str,
     does: &str,
     render: impl FnOnce(&Type) -> TokenStream,
+    count: impl FnOnce(&Type, TokenStream) -> TokenStream,
 ) -> Result<Plan> {
     let wanted = format!("{attribute} takes the rows: `new: &[NewShow]`");
     let [argument] = method.arguments.as_slice() else {
@@ -199,7 +203,7 @@ fn many(
     } else {
         quote!(&#ident)
     };
-    let count = Call::rows(method, &row, rows);
+    let count = count(&row, rows);
     let body = match Arity::of(method.output.value())? {
         Arity::Count => count,
         Arity::Nothing => nothing(count),

@@ -5,6 +5,24 @@ use shelfmark::prelude::*;
 
 use crate::library::*;
 
+/// What an import writes: rows with a key of their own, found by another column or by columns that may be NULL.
+#[repository]
+trait Shelving {
+    #[upsert_many(on = "title")]
+    async fn by_title(&self, new: &[NewBook]) -> Result<u64>;
+    #[upsert_many(on = ("book_id", "position"))]
+    async fn by_position(&self, new: &[BookAuthor]) -> Result<u64>;
+    #[upsert_many]
+    async fn quietly(&self, new: Vec<NewBook>) -> Result<()>;
+}
+
+fn rated(book_id: &str, title: &str, year: i32, rating: Option<&str>) -> NewBook {
+    NewBook {
+        rating: rating.map(str::to_owned),
+        ..book(book_id, title, year)
+    }
+}
+
 on_every_engine! {
     async fn insert_gives_the_stored_row(db) {
         let stored = db.books().insert(&book("a", "Alien", 1979)).await?;
@@ -150,6 +168,60 @@ on_every_engine! {
         assert_eq!(db.books().upsert_many(&books).await?, 2);
         assert_eq!(db.books().get("a").await?.year, 1979);
         assert_eq!(db.books().count().await?, 2);
+    }
+
+    async fn upsert_many_of_one_key_twice_keeps_the_last_row(db) {
+        db.books().insert(&rated("a", "Alien", 1, Some("R"))).await?;
+        let books = [
+            rated("a", "Alien", 1979, Some("PG")),
+            rated("b", "Brazil", 1985, None),
+            rated("a", "Aliens", 1986, None),
+            rated("b", "Brazil!", 1986, Some("R")),
+            rated("c", "Contact", 1997, None),
+        ];
+        assert_eq!(db.books().upsert_many(&books).await?, 5);
+        let stored: Vec<(String, String, i32, Option<String>)> = db.fetch_all(sql!(
+            "SELECT book_id, title, year, rating FROM books ORDER BY book_id"
+        )).await?;
+        let expected = [
+            ("a".to_owned(), "Aliens".to_owned(), 1986, None),
+            ("b".to_owned(), "Brazil!".to_owned(), 1986, Some("R".to_owned())),
+            ("c".to_owned(), "Contact".to_owned(), 1997, None),
+        ];
+        assert_eq!(stored, expected);
+        db.shelving().quietly(vec![book("c", "One", 1), book("c", "Two", 2)]).await?;
+        assert_eq!(db.books().get("c").await?.title, "Two");
+    }
+
+    async fn upsert_many_on_another_column_takes_the_whole_last_row(db) {
+        let books = [book("x", "Alien", 1979), book("y", "Brazil", 1985), book("z", "Alien", 1980)];
+        assert_eq!(db.shelving().by_title(&books).await?, 3);
+        let alien = db.books().by_title("Alien").await?.unwrap();
+        assert_eq!((alien.book_id.as_str(), alien.year), ("z", 1980));
+        // A row that is there keeps its key.
+        let books = [book("v", "Alien", 1), book("w", "Alien", 2)];
+        assert_eq!(db.shelving().by_title(&books).await?, 2);
+        let alien = db.books().by_title("Alien").await?.unwrap();
+        assert_eq!((alien.book_id.as_str(), alien.year), ("z", 2));
+        assert_eq!(db.books().count().await?, 2);
+    }
+
+    async fn upsert_many_of_one_key_twice_may_break_what_only_the_first_row_would_break(db) {
+        db.books().insert(&book("a", "Alien", 1979)).await?;
+        // The title is taken, but by a row that is not the one stored.
+        let books = [book("b", "Alien", 1985), book("b", "Brazil", 1985)];
+        assert_eq!(db.books().upsert_many(&books).await?, 2);
+        assert_eq!(db.books().titles().await?, ["Alien", "Brazil"]);
+    }
+
+    async fn upsert_many_of_nothing_to_set_answers_the_number_given(db) {
+        db.books().insert(&book("a", "Alien", 1979)).await?;
+        let author_id = db.authors().insert_for_id(&NewAuthor { name: "A".into(), born: None }).await?;
+        let row = BookAuthor { book_id: "a".into(), author_id, position: 1 };
+        for _ in 0..2 {
+            assert_eq!(db.shelving().by_position(&[row.clone(), row.clone()]).await?, 2);
+        }
+        assert_eq!(db.book_authors().list().await?.len(), 1);
     }
 
     async fn typed_names_are_the_names_in_the_database(db) {
