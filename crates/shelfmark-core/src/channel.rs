@@ -79,6 +79,9 @@ pub trait Channel: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<u64>>;
 
     /// Runs a query and gives its rows in filled sinks, reading no further ahead than a batch or two.
+    ///
+    /// A stream outside of a transaction that is not polled for ten minutes loses its connection, so that a forgotten one
+    /// holds none for ever; what it gives last, when it is polled again, is an error of the kind `Timeout`.
     fn stream<'a>(
         &'a self,
         call: Call<'a>,
@@ -160,6 +163,8 @@ pub trait Engine: Channel {
     fn status(&self) -> PoolStatus;
 
     /// Refuses new work, waits for what runs until `deadline` has passed, then closes every connection.
+    ///
+    /// Answers `Timeout` with the number of calls that were cut off then, if there were any.
     fn close(&self, deadline: Duration) -> BoxFuture<'_, Result<()>>;
 }
 

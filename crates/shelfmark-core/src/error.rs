@@ -60,6 +60,8 @@ pub enum ErrorKind {
     /// The answer to COMMIT was lost; the transaction may or may not have been committed.
     CommitUnknown,
     /// A value of the result does not fit the Rust type.
+    ///
+    /// Of a writing statement: it was done. Outside of a transaction it is committed, inside it is kept.
     Decode,
     /// A value of a parameter cannot be sent.
     Encode,

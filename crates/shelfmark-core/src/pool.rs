@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A pool at one moment.
 #[derive(Clone, Debug)]
@@ -68,6 +68,31 @@ impl PoolStatus {
             ));
         }
         Error::new(ErrorKind::PoolExhausted).with_detail(detail)
+    }
+
+    /// The answer to a close that had to cut off those who hold connections after `waited`; `Ok` when nobody does.
+    ///
+    /// # Errors
+    /// `Timeout` with their number, and who held longest.
+    pub fn cut_off(&self, waited: Duration) -> Result<()> {
+        let calls = match self.in_use {
+            0 => return Ok(()),
+            1 => "one call".to_owned(),
+            more => format!("{more} calls"),
+        };
+        let mut detail = format!(
+            "{} was closed, but cut off {calls} still running after {}ms",
+            self.engine,
+            waited.as_millis()
+        );
+        if let Some(longest) = self.holders.first() {
+            detail.push_str(&format!(
+                "; running longest: {} for {:.1}s",
+                longest.method,
+                longest.held_for.as_secs_f64()
+            ));
+        }
+        Err(Error::new(ErrorKind::Timeout).with_detail(detail))
     }
 }
 

@@ -191,6 +191,26 @@ fn an_exhausted_pool_names_who_held_longest() {
 }
 
 #[test]
+fn a_close_that_cuts_calls_off_says_how_many_and_who() {
+    let holders = Holders::default();
+    let _first = holders.hold("Shows::search");
+    let mut held = holders.list();
+    held[0].held_for = Duration::from_millis(12_340);
+    let status = |in_use| PoolStatus::new("SQLite app.db".to_owned(), 5, 5, in_use, 0);
+    assert!(status(0).cut_off(Duration::from_secs(10)).is_ok());
+    let one = status(1).with_holders(held.clone());
+    assert_snapshot!(
+        one.cut_off(Duration::from_secs(10)).expect_err("one was cut off"),
+        @"SQLite app.db was closed, but cut off one call still running after 10000ms; running longest: Shows::search for 12.3s"
+    );
+    let three = status(3).with_holders(held);
+    assert_snapshot!(
+        three.cut_off(Duration::from_millis(200)).expect_err("three were cut off"),
+        @"SQLite app.db was closed, but cut off 3 calls still running after 200ms; running longest: Shows::search for 12.3s"
+    );
+}
+
+#[test]
 fn a_wrong_configuration_names_variable_problem_and_example() {
     let vars = [
         ("DATABASE_URL", "postgres://app:hunter2@db:port/films"),

@@ -33,6 +33,8 @@ pub struct PostgresEngine {
     pool: Arc<Pool>,
     /// The deadline of a statement.
     limit: Duration,
+    /// How long a stream waits for its reader.
+    stream_idle_limit: Duration,
 }
 
 impl PostgresEngine {
@@ -60,7 +62,20 @@ impl PostgresEngine {
         Ok(PostgresEngine {
             pool,
             limit: statement_timeout,
+            stream_idle_limit: stream::IDLE_LIMIT,
         })
+    }
+
+    /// Gives up a stream outside of a transaction whose reader asks for nothing for `limit`; ten minutes unless it is
+    /// said otherwise.
+    ///
+    /// Its connection is given back, and what its reader sees last is an error of the kind `Timeout`.
+    #[must_use]
+    pub fn with_stream_idle_limit(self, limit: Duration) -> Self {
+        PostgresEngine {
+            stream_idle_limit: limit,
+            ..self
+        }
     }
 
     async fn run(
@@ -121,7 +136,8 @@ impl Channel for PostgresEngine {
         call: Call<'a>,
         sink: Box<dyn RowSink>,
     ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
-        stream::stream(Source::Pool(&self.pool), call, sink, self.limit)
+        let source = Source::Pool(&self.pool, self.stream_idle_limit);
+        stream::stream(source, call, sink, self.limit)
     }
 }
 
@@ -195,16 +211,14 @@ impl Engine for PostgresEngine {
     fn close(&self, deadline: Duration) -> BoxFuture<'_, Result<()>> {
         let end = clock::after(deadline);
         Box::pin(async move {
-            self.pool.close(end).await;
-            let cut_off = self.pool.holders.held();
-            if cut_off > 0 {
+            let closed = self.pool.close(end).await.cut_off(deadline);
+            if closed.is_err() {
                 tracing::warn!(
                     place = %self.pool.connector.place(),
-                    calls = cut_off,
                     "calls that outlasted the deadline of a close were cut off"
                 );
             }
-            Ok(())
+            closed
         })
     }
 }

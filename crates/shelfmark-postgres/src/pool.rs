@@ -230,8 +230,9 @@ impl Pool {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Refuses new callers, waits until `deadline` for those who hold a place, then ends every connection.
-    pub(crate) async fn close(&self, deadline: Instant) {
+    /// Refuses new callers, waits until `deadline` for those who hold a place, then ends every connection. Gives the
+    /// pool as it was when the waiting ended.
+    pub(crate) async fn close(&self, deadline: Instant) -> PoolStatus {
         self.closed.store(true, Ordering::Release);
         self.places.close();
         self.keeper.stop();
@@ -244,7 +245,9 @@ impl Pool {
                 break;
             }
         }
+        let status = self.status();
         self.tasks.join(deadline).await;
+        status
     }
 }
 

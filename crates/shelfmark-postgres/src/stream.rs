@@ -2,14 +2,16 @@
 //!
 //! A stream has a connection for itself, since the server stops sending while nobody reads. The deadline bounds the
 //! wait for each batch and not the whole, which may take as long as its reader wants; so the server's own deadline,
-//! which would count the reader's time, is turned off for it. Dropped before its end it stops the server.
+//! which would count the reader's time, is turned off for it. Dropped before its end it stops the server. A reader that
+//! asks for nothing for [`IDLE_LIMIT`] loses its connection to others.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
-use shelfmark_core::{Access, BoxStream, Call, Flow, Result, RowSink};
+use shelfmark_core::{Access, BoxStream, Call, Error, ErrorKind, Flow, Result, RowSink};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::RowStream;
 
@@ -26,11 +28,14 @@ const BATCH_ROWS: usize = 256;
 /// or when its rows took so many bytes on the wire.
 const BATCH_BYTES: usize = 1 << 20;
 
+/// How long a stream waits for its reader before it gives its connection back, unless the engine was told otherwise.
+pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
+
 /// Where a stream gets its connection from.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
-    /// The pool, for as long as the stream lives.
-    Pool(&'a Arc<Pool>),
+    /// The pool, for as long as the stream is read; its reader may take so long to ask for the next batch.
+    Pool(&'a Arc<Pool>, Duration),
     /// The kept connection of a transaction or a migration.
     Kept(&'a Kept, Rules),
 }
@@ -47,6 +52,7 @@ pub(crate) fn stream<'a>(
         let mut open = match state {
             State::Planned { source, call, sink } => open(source, &call, sink, limit).await?,
             State::Open(open) => open,
+            State::Parked(parked) => parked.resume()?,
             State::Ended => return Ok(None),
         };
         let filled = match timeout(limit, open.fill()).await {
@@ -54,7 +60,7 @@ pub(crate) fn stream<'a>(
             Err(_) => return Err(error::deadline(limit, open.reads)),
         };
         Ok(match filled {
-            Filled::Batch(batch) => Some((batch, State::Open(open))),
+            Filled::Batch(batch) => Some((batch, open.park())),
             Filled::Last(batch) => Some((batch, State::Ended)),
             Filled::Nothing => None,
         })
@@ -70,20 +76,22 @@ enum State<'a> {
         sink: Box<dyn RowSink>,
     },
     Open(Open<'a>),
+    /// With its reader, who may not come back.
+    Parked(Parked),
     Ended,
 }
 
 /// A connection whose rows are being read.
 enum Tied<'a> {
-    /// Given back when it is dropped.
-    Lease(Lease),
+    /// Given back when it is dropped, or when nobody asks for a batch for so long.
+    Lease(Lease, Duration),
     Occupied(Occupied<'a>),
 }
 
 impl Tied<'_> {
     fn lease(&self) -> Result<&Lease> {
         match self {
-            Tied::Lease(lease) => Ok(lease),
+            Tied::Lease(lease, _) => Ok(lease),
             Tied::Occupied(occupied) => occupied.lease(),
         }
     }
@@ -134,12 +142,15 @@ async fn open<'a>(
 ) -> Result<Open<'a>> {
     let reads = call.access == Access::Read;
     let (mut unsent_left, mut lost_left) = match source {
-        Source::Pool(pool) => (pool.most(), usize::from(reads)),
+        Source::Pool(pool, _) => (pool.most(), usize::from(reads)),
         Source::Kept(..) => (0, 0),
     };
     loop {
         let (mut tied, rules) = match source {
-            Source::Pool(pool) => (Tied::Lease(pool.acquire(call.method).await?), Rules::POOLED),
+            Source::Pool(pool, idle_limit) => {
+                let lease = pool.acquire(call.method).await?;
+                (Tied::Lease(lease, idle_limit), Rules::POOLED)
+            }
             Source::Kept(kept, rules) => (Tied::Occupied(kept.occupy(When::Whole).await?), rules),
         };
         let Ok(begun) = timeout(limit, start(&mut tied, call, rules)).await else {
@@ -154,6 +165,7 @@ async fn open<'a>(
                     sink,
                     started: false,
                     wants: true,
+                    refused: None,
                     reads,
                 });
             }
@@ -208,7 +220,71 @@ struct Open<'a> {
     sink: Box<dyn RowSink>,
     started: bool,
     wants: bool,
+    /// Why a statement that writes, and is run to its end, has no further rows to give.
+    refused: Option<Error>,
     reads: bool,
+}
+
+impl<'a> Open<'a> {
+    /// Leaves a stream with its reader, who has a batch to look at. One of a transaction ends with that.
+    fn park(self) -> State<'a> {
+        match self.tied {
+            Tied::Lease(lease, idle_limit) => {
+                let tied = Tied::Lease(lease, idle_limit);
+                State::Parked(Parked::new(Open { tied, ..self }, idle_limit))
+            }
+            tied @ Tied::Occupied(_) => State::Open(Open { tied, ..self }),
+        }
+    }
+}
+
+/// A stream whose reader is busy with a batch, for a time that is bounded.
+struct Parked {
+    /// Empty once the time was over.
+    open: Arc<Mutex<Option<Open<'static>>>>,
+    limit: Duration,
+    /// Empties the slot in time; aborted when it is no longer needed.
+    watchdog: AbortHandle,
+}
+
+impl Parked {
+    fn new(open: Open<'static>, limit: Duration) -> Self {
+        let open = Arc::new(Mutex::new(Some(open)));
+        let slot = Arc::clone(&open);
+        let watchdog = tokio::spawn(async move {
+            tokio::time::sleep(limit).await;
+            drop(taken(&slot));
+        });
+        Parked {
+            open,
+            limit,
+            watchdog: watchdog.abort_handle(),
+        }
+    }
+
+    /// The stream, for the reader who came back.
+    fn resume(self) -> Result<Open<'static>> {
+        taken(&self.open).ok_or_else(|| {
+            Error::new(ErrorKind::Timeout).with_detail(format!(
+                "no row of the stream was taken for {}ms, so its connection was given back; read a stream without \
+                 such pauses, or in pages",
+                self.limit.as_millis()
+            ))
+        })
+    }
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        self.watchdog.abort();
+        // Here and now, and not when the watchdog has gone.
+        drop(taken(&self.open));
+    }
+}
+
+fn taken(slot: &Mutex<Option<Open<'static>>>) -> Option<Open<'static>> {
+    // Nothing but this happens under the lock.
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// What became of a batch.
@@ -226,8 +302,13 @@ impl Open<'_> {
             let row = match self.rows.try_next().await {
                 Ok(Some(row)) => row,
                 Ok(None) => {
-                    self.start()?;
+                    if self.wants {
+                        self.start()?;
+                    }
                     self.tied.end(None);
+                    if let Some(error) = self.refused.take() {
+                        return Err(error);
+                    }
                     return Ok(if self.sink.held() > 0 {
                         Filled::Last(self.next())
                     } else {
@@ -246,11 +327,17 @@ impl Open<'_> {
             if !self.wants {
                 continue;
             }
-            self.start()?;
             bytes += row.raw_size_bytes();
-            // A row that is refused ends the stream, which stops the server when it is dropped.
-            if self.sink.row(&PgRow(&row))? == Flow::Enough {
-                self.wants = false;
+            match self.start().and_then(|()| self.sink.row(&PgRow(&row))) {
+                Ok(Flow::More) => {}
+                Ok(Flow::Enough) => self.wants = false,
+                // What only reads is stopped when the stream is dropped; what writes is done all the same.
+                Err(error) if self.reads => return Err(error),
+                Err(error) => {
+                    self.wants = false;
+                    self.refused = Some(error);
+                    continue;
+                }
             }
             if self.sink.held() >= BATCH_ROWS || bytes >= BATCH_BYTES {
                 return Ok(Filled::Batch(self.next()));

@@ -128,6 +128,15 @@ impl SqliteEngine {
         })
     }
 
+    /// Gives up a stream whose reader takes nothing for `limit`; ten minutes unless it is said otherwise.
+    ///
+    /// Its connection is given back, and what its reader sees last is an error of the kind `Timeout`.
+    #[must_use]
+    pub fn with_stream_idle_limit(self, limit: Duration) -> Self {
+        self.site.limit_idle_streams(limit);
+        self
+    }
+
     /// The pool and the role of a connection that only reads.
     fn reading(&self) -> (&Arc<Pool>, Role) {
         match &self.readers {
@@ -199,6 +208,7 @@ impl SqliteEngine {
             .await
             .is_err()
         {
+            outcome = self.status().cut_off(deadline);
             tracing::warn!(place = %self.site.place, "stopping the work that outlasted the deadline of a close");
             self.site.enter(Phase::Stopping);
             for pool in self.pools() {
@@ -211,10 +221,11 @@ impl SqliteEngine {
             if tokio::time::timeout(LAST_GRACE, ended).await.is_err() {
                 let holders = self.status().holders;
                 let holder = holders.first().map_or("a statement", |one| one.method);
-                outcome = Err(Error::new(ErrorKind::Timeout).with_detail(format!(
-                    "{} was closed, but {holder} does not let go of its connection",
-                    self.site.place
-                )));
+                outcome = outcome.map_err(|error| {
+                    let calls = error.detail().unwrap_or_default();
+                    let detail = format!("{calls}; {holder} does not let go of its connection");
+                    Error::new(ErrorKind::Timeout).with_detail(detail)
+                });
             }
         }
         self.site.enter(Phase::Closed);

@@ -80,13 +80,15 @@ impl ManyJob {
 }
 
 /// Runs a statement that gives rows, and hands the sink back.
+///
+/// A statement that writes is done also when the sink refuses one of its rows, as on a server.
 pub(crate) fn fetch(
     connection: &Connection,
     job: Job,
     mut sink: Box<dyn RowSink>,
 ) -> Result<Box<dyn RowSink>> {
     let values = ready(job.values);
-    atomically(connection, job.route, || {
+    let end = atomically(connection, job.route, || {
         query(
             connection,
             job.route,
@@ -98,7 +100,10 @@ pub(crate) fn fetch(
             },
         )
     })?;
-    Ok(sink)
+    match end {
+        End::Complete => Ok(sink),
+        End::Refused(error) => Err(error),
+    }
 }
 
 /// Runs a statement for its effect.
@@ -143,7 +148,7 @@ pub(crate) fn ready(values: Vec<Owned>) -> Vec<Ready> {
 
 /// Runs `work` in a transaction of its own when the route asks for one and none is open.
 ///
-/// A statement that writes and gives rows would be committed by SQLite even when reading its rows failed.
+/// A statement that writes and gives rows would be committed by SQLite even when its caller is gone or its sink panics.
 fn atomically<T>(
     connection: &Connection,
     route: Route,
@@ -182,16 +187,26 @@ pub(crate) enum Step<'r, 's> {
     Row(SqliteRow<'r, 's>),
 }
 
-/// Runs a statement and shows `visit` what it comes to, until `visit` has enough or fails.
+/// How the answer to a query ended.
+#[derive(Debug)]
+#[must_use = "a refusal must reach the caller"]
+pub(crate) enum End {
+    /// The visitor has seen what it wanted to see.
+    Complete,
+    /// The visitor refused the columns or a row. A statement that writes was run to its end all the same.
+    Refused(Error),
+}
+
+/// Runs a statement and shows `visit` what it comes to, until `visit` has enough or refuses.
 ///
-/// A statement that writes is run to its end, whatever `visit` has enough of.
+/// A statement that writes is run to its end, whatever `visit` says.
 pub(crate) fn query(
     connection: &Connection,
     route: Route,
     sql: &str,
     values: &[Ready],
     mut visit: impl FnMut(Step<'_, '_>) -> Result<Flow>,
-) -> Result<()> {
+) -> Result<End> {
     let mut statement = connection.prepare(sql)?;
     keeps_its_word(connection, route, &statement)?;
     bind(&mut statement, values)?.map_err(|failure| connection.error(failure))?;
@@ -199,6 +214,7 @@ pub(crate) fn query(
     let began = Instant::now();
     let mut started = false;
     let mut wanted = true;
+    let mut end = End::Complete;
     let mut rows = statement.raw_query();
     let outcome = loop {
         let row = match rows.next() {
@@ -206,16 +222,24 @@ pub(crate) fn query(
             Ok(None) => break Ok(()),
             Err(failure) => break Err(failure),
         };
-        if !started {
+        if !wanted {
+            continue;
+        }
+        let columns = if started {
+            Ok(Flow::More)
+        } else {
             started = true;
-            visit(Step::Columns(row.as_ref()))?;
+            visit(Step::Columns(row.as_ref()))
+        };
+        match columns.and_then(|_| visit(Step::Row(SqliteRow(row)))) {
+            Ok(Flow::More) => continue,
+            Ok(Flow::Enough) => {}
+            Err(error) => end = End::Refused(error),
         }
-        if wanted && visit(Step::Row(SqliteRow(row)))? == Flow::Enough {
-            if only_reads {
-                break Ok(());
-            }
-            wanted = false;
+        if only_reads {
+            break Ok(());
         }
+        wanted = false;
     };
     drop(rows);
     if let Err(failure) = outcome {
@@ -231,10 +255,10 @@ pub(crate) fn query(
             },
         ));
     }
-    if !started {
-        visit(Step::Columns(&statement))?;
+    if !started && let Err(error) = visit(Step::Columns(&statement)) {
+        end = End::Refused(error);
     }
-    Ok(())
+    Ok(end)
 }
 
 /// Runs `statement` to its end and gives the number of rows it touched, or, if it only reads, those it gave.

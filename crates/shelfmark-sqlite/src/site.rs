@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use shelfmark_core::{Error, ErrorKind, Result};
 use tokio::sync::watch;
+
+use crate::stream::IDLE_LIMIT;
 
 /// Where the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub(crate) struct Site {
     /// How long a caller waits, for a connection and for the lock of another process together.
     pub(crate) acquire_timeout: Duration,
     phase: watch::Sender<Phase>,
+    /// How long a stream waits for its reader, in milliseconds.
+    stream_idle_ms: AtomicU64,
 }
 
 impl Site {
@@ -63,7 +68,18 @@ impl Site {
             place,
             acquire_timeout,
             phase: watch::Sender::new(Phase::Open),
+            stream_idle_ms: AtomicU64::new(millis(IDLE_LIMIT)),
         }
+    }
+
+    /// How long a stream waits for its reader.
+    pub(crate) fn stream_idle_limit(&self) -> Duration {
+        Duration::from_millis(self.stream_idle_ms.load(Ordering::Relaxed))
+    }
+
+    /// Has streams wait for their readers as long as `limit`.
+    pub(crate) fn limit_idle_streams(&self, limit: Duration) {
+        self.stream_idle_ms.store(millis(limit), Ordering::Relaxed);
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -100,6 +116,10 @@ impl Site {
         const LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         from + self.acquire_timeout.min(LONG)
     }
+}
+
+fn millis(limit: Duration) -> u64 {
+    u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The answer to a call on a database that was closed.

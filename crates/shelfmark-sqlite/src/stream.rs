@@ -1,14 +1,16 @@
 //! Rows in batches, read no further ahead than the caller keeps up with.
 //!
-//! A thread stands on the query and hands filled sinks over a short channel; when that is full it waits. Dropping the
-//! stream stops the query and gives the connection back.
+//! A thread stands on the query and hands filled sinks over a short channel; when that is full it waits, but not for
+//! ever: a reader that takes nothing for [`IDLE_LIMIT`] loses its query. Dropping the stream stops the query and gives
+//! the connection back.
 
 use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_util::future::{Either, select};
@@ -19,9 +21,9 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::brake::{StopOnDrop, Token};
 use crate::connection::Connection;
-use crate::perform::{Job, Step, query, ready as bindable};
+use crate::perform::{End, Job, Step, query, ready as bindable};
 use crate::row::start;
-use crate::site::{Phase, Site};
+use crate::site::{Phase, Site, closed};
 
 /// How many rows a batch has.
 const BATCH_ROWS: usize = 256;
@@ -29,41 +31,61 @@ const BATCH_ROWS: usize = 256;
 /// How many batches wait for the caller at most.
 const BATCHES_AHEAD: usize = 2;
 
+/// How long a stream waits for its reader before it gives its connection back, unless the engine was told otherwise.
+pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
+
 type Filled = Box<dyn RowSink>;
 
-enum Message {
-    Batch(Filled),
+/// How a stream ended.
+enum Last {
+    Whole,
     Failed(Error),
     Panicked(Box<dyn Any + Send>),
-    /// The result has ended. Without this word it is cut off, whatever came before.
-    End,
 }
+
+/// The last word of the thread, said before it lets go of the channel and heard when the channel has run dry. So the
+/// thread need not wait for room to say it. Without it a result is cut off, whatever came before.
+type LastWord = Arc<Mutex<Option<Last>>>;
 
 /// Where the thread puts its batches.
 pub(crate) struct Outlet {
-    sender: mpsc::Sender<Message>,
+    sender: mpsc::Sender<Filled>,
     site: Arc<Site>,
 }
 
 impl Outlet {
-    /// Hands a batch over, waiting for room; says whether the caller is still there.
-    fn send(&self, batch: Filled) -> bool {
-        self.put(Message::Batch(batch))
-    }
-
-    fn put(&self, message: Message) -> bool {
-        let message = match self.sender.try_send(message) {
-            Ok(()) => return true,
-            Err(TrySendError::Closed(_)) => return false,
-            Err(TrySendError::Full(message)) => message,
+    /// Hands a batch over, waiting for room.
+    ///
+    /// # Errors
+    /// Why no further batch is wanted: `Timeout` when the reader took none for too long, `Connection` when the
+    /// database is being closed or the reader is gone.
+    fn send(&self, batch: Filled) -> Result<()> {
+        let batch = match self.sender.try_send(batch) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Closed(_)) => return Err(reader_gone()),
+            Err(TrySendError::Full(batch)) => batch,
         };
-        // A caller that reads no further must not hold up the closing of the database.
+        let limit = self.site.stream_idle_limit();
         tokio::runtime::Handle::current().block_on(async {
-            let sent = pin!(self.sender.send(message));
+            let sent = pin!(tokio::time::timeout(limit, self.sender.send(batch)));
+            // A caller that reads no further must not hold up the closing of the database.
             let stopping = pin!(self.site.reached(Phase::Stopping));
-            matches!(select(sent, stopping).await, Either::Left((Ok(()), _)))
+            match select(sent, stopping).await {
+                Either::Left((Ok(Ok(())), _)) => Ok(()),
+                Either::Left((Ok(Err(_)), _)) => Err(reader_gone()),
+                Either::Left((Err(_), _)) => Err(Error::new(ErrorKind::Timeout).with_detail(format!(
+                    "no row of the stream was taken for {}ms, so its connection was given back; read a stream without such pauses, or in pages",
+                    limit.as_millis()
+                ))),
+                Either::Right(_) => Err(closed()),
+            }
         })
     }
+}
+
+/// Nobody is left who could see it.
+fn reader_gone() -> Error {
+    Error::new(ErrorKind::Connection).with_detail("the stream was dropped")
 }
 
 /// Runs `work` on a blocking thread and gives what it puts into the outlet. What `work` owns is dropped before the
@@ -75,20 +97,25 @@ pub(crate) fn batches(
     let token = Token::default();
     let stop = StopOnDrop::new(token.clone());
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+    let last = LastWord::default();
+    let word = Arc::clone(&last);
     let outlet = Outlet {
         sender,
         site: Arc::clone(site),
     };
     tokio::task::spawn_blocking(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&token, &outlet)));
-        outlet.put(match outcome {
-            Ok(Ok(())) => Message::End,
-            Ok(Err(error)) => Message::Failed(error),
-            Err(panic) => Message::Panicked(panic),
+        *word.lock().unwrap_or_else(PoisonError::into_inner) = Some(match outcome {
+            Ok(Ok(())) => Last::Whole,
+            Ok(Err(error)) => Last::Failed(error),
+            Err(panic) => Last::Panicked(panic),
         });
+        // Only now may the reader see that nothing more comes.
+        drop(outlet);
     });
     Batches {
         receiver: Some(receiver),
+        last,
         whole: None,
         _stop: Some(stop),
     }
@@ -98,6 +125,7 @@ pub(crate) fn batches(
 pub(crate) fn whole(sink: Filled) -> Batches {
     Batches {
         receiver: None,
+        last: LastWord::default(),
         whole: Some(sink),
         _stop: None,
     }
@@ -123,27 +151,28 @@ pub(crate) fn pump(
     let route = job.route();
     let (sql, values) = job.into_parts();
     let values = bindable(values);
-    let mut wanted = true;
-    query(connection, route, &sql, &values, |step| match step {
+    let end = query(connection, route, &sql, &values, |step| match step {
         Step::Columns(statement) => start(&mut *sink, statement).map(|()| Flow::More),
         Step::Row(row) => {
             let flow = sink.row(&row)?;
             if sink.held() >= BATCH_ROWS {
                 let next = sink.next_batch();
-                wanted = outlet.send(std::mem::replace(&mut sink, next));
+                outlet.send(std::mem::replace(&mut sink, next))?;
             }
-            Ok(if wanted { flow } else { Flow::Enough })
+            Ok(flow)
         }
     })?;
-    if wanted && sink.held() > 0 {
-        outlet.send(sink);
+    match end {
+        End::Refused(error) => Err(error),
+        End::Complete if sink.held() > 0 => outlet.send(sink),
+        End::Complete => Ok(()),
     }
-    Ok(())
 }
 
 /// The batches of one query.
 pub(crate) struct Batches {
-    receiver: Option<mpsc::Receiver<Message>>,
+    receiver: Option<mpsc::Receiver<Filled>>,
+    last: LastWord,
     whole: Option<Filled>,
     _stop: Option<StopOnDrop>,
 }
@@ -159,19 +188,22 @@ impl Stream for Batches {
         let Some(receiver) = &mut this.receiver else {
             return Poll::Ready(None);
         };
-        let message = ready!(receiver.poll_recv(context));
-        if let Some(Message::Batch(sink)) = message {
+        if let Some(sink) = ready!(receiver.poll_recv(context)) {
             return Poll::Ready(Some(Ok(sink)));
         }
         this.receiver = None;
-        Poll::Ready(match message {
-            Some(Message::Failed(error)) => Some(Err(error)),
-            Some(Message::Panicked(panic)) => resume_unwind(panic),
-            Some(Message::End) => None,
-            Some(Message::Batch(_)) | None => Some(Err(Error::new(ErrorKind::Connection)
-                .with_detail(
-                    "the stream was cut off because the database or the runtime was shut down",
-                ))),
+        let last = this
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        Poll::Ready(match last {
+            Some(Last::Whole) => None,
+            Some(Last::Failed(error)) => Some(Err(error)),
+            Some(Last::Panicked(panic)) => resume_unwind(panic),
+            None => Some(Err(Error::new(ErrorKind::Connection).with_detail(
+                "the stream was cut off because the database or the runtime was shut down",
+            ))),
         })
     }
 }

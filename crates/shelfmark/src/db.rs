@@ -127,8 +127,9 @@ impl Db {
     /// Prepares every statement of the program against the schema as it is, and reports all that does not fit: missing
     /// tables and columns, wrong types, NULLs that the Rust type cannot hold.
     ///
-    /// Of a column that is an expression (`max(year)`, a column of a subquery) no engine tells whether it may be NULL; it
-    /// passes here and is a `Decode` error when it is.
+    /// Of a column that is an expression (`max(year)`, `CASE` without `ELSE`, a scalar subselect) no engine tells whether
+    /// it may be NULL; it passes here and is a `Decode` error when it is. The same goes for a column that an outer join
+    /// inside of a subquery makes NULL. Read such a column into an `Option`, or write `coalesce(…)`.
     ///
     /// # Errors
     /// `Verification`, whose text lists every finding with its method, SQL, file and line, and whose source is a
@@ -202,12 +203,23 @@ impl Db {
     /// Refuses new work, waits up to 10 s for running calls, then closes every connection.
     ///
     /// # Errors
-    /// `Timeout` when calls had to be cut off.
+    /// `Timeout` when calls had to be cut off, with their number and the one that ran longest.
     ///
     /// # Cancel safety
     /// New work stays refused; connections are closed as they come back.
     pub async fn close(&self) -> Result<()> {
-        self.shared.engine.close(CLOSE_DEADLINE).await
+        self.close_within(CLOSE_DEADLINE).await
+    }
+
+    /// As [`close`](Db::close), but waits up to `deadline`.
+    ///
+    /// # Errors
+    /// As [`close`](Db::close).
+    ///
+    /// # Cancel safety
+    /// As [`close`](Db::close).
+    pub async fn close_within(&self, deadline: Duration) -> Result<()> {
+        self.shared.engine.close(deadline).await
     }
 }
 

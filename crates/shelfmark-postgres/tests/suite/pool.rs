@@ -186,7 +186,17 @@ async fn close_cuts_off_what_outlasts_its_deadline() -> anyhow::Result<()> {
     let session = db.engine.begin(BEGIN).await?;
     observer.until("state = 'active'", 1).await?;
     let begun = Instant::now();
-    db.engine.close(Duration::from_millis(200)).await?;
+    let error = db
+        .engine
+        .close(Duration::from_millis(200))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    let text = error.to_string();
+    assert!(
+        text.contains("cut off 2 calls still running after 200ms; running longest: "),
+        "{text}"
+    );
     assert!(
         begun.elapsed() < Duration::from_secs(1),
         "{:?}",

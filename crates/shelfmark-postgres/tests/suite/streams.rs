@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use shelfmark_core::{Channel as _, Engine as _, ErrorKind, ValueRef};
+use shelfmark_postgres::PostgresEngine;
 
-use crate::support::{BEGIN, Db, Keep, in_use, kept, one, pool_of, read, text, until, write};
+use crate::support::{
+    BEGIN, Db, Keep, in_use, kept, one, pool_of, read, target, text, until, write,
+};
 
 fn series(to: u32) -> shelfmark_core::Call<'static> {
     read(
@@ -185,5 +188,38 @@ async fn an_error_in_the_middle_comes_after_the_rows_before_it() -> anyhow::Resu
     assert!(batches.next().await.is_none());
     drop(batches);
     assert_eq!(one(&*db.engine, "SELECT 1").await?, ValueRef::I32(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_that_is_read_no_further_gives_its_connection_back() -> anyhow::Result<()> {
+    let db = Db::with(pool_of(1)).await?;
+    let target = target(db.base.url())?;
+    let limit = Duration::from_millis(200);
+    let engine = PostgresEngine::open(&target, &pool_of(1), Duration::from_secs(30))
+        .await?
+        .with_stream_idle_limit(limit);
+    let mut batches = engine.stream(series(10_000_000), Box::new(Keep::default()));
+    batches.next().await.transpose()?;
+    // Waits for the only connection, and gets it.
+    assert_eq!(one(&engine, "SELECT 1").await?, ValueRef::I32(1));
+    assert_eq!(
+        one(&engine, "SELECT current_setting('statement_timeout')").await?,
+        text("31s")
+    );
+    let error = loop {
+        match batches.next().await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => break error,
+            None => panic!("it ended as if it were whole"),
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(
+        error.to_string(),
+        "no row of the stream was taken for 200ms, so its connection was given back; read a stream without such \
+         pauses, or in pages"
+    );
+    assert!(batches.next().await.is_none());
     Ok(())
 }

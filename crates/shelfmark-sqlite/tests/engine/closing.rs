@@ -109,7 +109,18 @@ async fn what_outlasts_the_deadline_is_stopped_and_rolled_back() -> Outcome {
     eventually("all hold", || db.engine.status().in_use == 3).await;
 
     let began = Instant::now();
-    db.engine.close(Duration::from_millis(50)).await?;
+    let error = db
+        .engine
+        .close(Duration::from_millis(50))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    let text = error.to_string();
+    assert!(
+        text.contains("cut off 3 calls still running after 50ms; running longest: "),
+        "{text}"
+    );
+    assert!(!text.contains("does not let go"), "{text}");
     assert!(
         began.elapsed() < Duration::from_secs(2),
         "{:?}",

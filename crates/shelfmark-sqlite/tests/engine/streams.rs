@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use shelfmark_core::{Channel, Engine, ErrorKind, Flow, RawRow, Result, RowSink};
+use shelfmark_sqlite::SqliteEngine;
 
 use crate::support::*;
 
@@ -177,5 +178,52 @@ async fn in_memory_a_stream_holds_nothing_up() -> Outcome {
     batches.next().await.ok_or("it was empty")??;
     assert_eq!(db.engine.status().in_use, 0);
     assert_eq!(db.execute("DELETE FROM t").await?, 5_000);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_read_no_further_gives_its_connection_back() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let mut settings = settings();
+    settings.max = 1;
+    let engine = SqliteEngine::open(&folder.path().join("test.db"), &settings)
+        .await?
+        .with_stream_idle_limit(Duration::from_millis(100));
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+    let mut batches = engine.stream(read(endless), Box::<Cells>::default());
+    batches.next().await.ok_or("it ended")??;
+    // Waits for the only reader, and gets it.
+    assert_eq!(number(&engine, "SELECT 1").await?, 1);
+    let mut last = None;
+    while let Some(batch) = batches.next().await {
+        last = batch.err();
+    }
+    let error = last.ok_or("the stream ended as if it were whole")?;
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(
+        error.to_string(),
+        "no row of the stream was taken for 100ms, so its connection was given back; read a stream without such \
+         pauses, or in pages"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_last_rows_are_taken_late_is_whole() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let engine = SqliteEngine::open(&folder.path().join("test.db"), &settings())
+        .await?
+        .with_stream_idle_limit(Duration::from_millis(50));
+    // As much as fits ahead of the reader: the query is over although nothing was taken.
+    let sql = numbers(2 * 256);
+    let batches = engine.stream(read(&sql), Box::<Cells>::default());
+    let mut batches = std::pin::pin!(batches);
+    let first = batches.next().await.ok_or("it was empty")??;
+    eventually("the connection is free", || engine.status().in_use == 0).await;
+    let rest: Vec<_> = batches.map_ok(cells).try_collect().await?;
+    assert_eq!(
+        cells(first).rows.len() + rest.iter().map(|cells| cells.rows.len()).sum::<usize>(),
+        512
+    );
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The return type is the arity: one, at most one, many, a stream, a scalar, a tuple, nothing, a count.
 
 use conformance::on_every_engine;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use shelfmark::prelude::*;
 
 use crate::library::*;
@@ -177,5 +177,77 @@ on_every_engine! {
         let from: Option<i32> = Some(1985);
         let found: Vec<String> = db.fetch_all(sql!("SELECT title FROM books WHERE (:from IS NULL OR year >= :from) ORDER BY 1", from)).await?;
         assert_eq!(found, ["Brazil", "Contact"]);
+    }
+}
+
+/// Statements that write and whose rows do not fit: the rating of these books is NULL.
+#[repository(entity = Book)]
+trait Misfits {
+    #[query("INSERT INTO books (book_id, title, year) VALUES (:id, :id, 1) RETURNING rating")]
+    async fn insert_one(&self, id: &str) -> Result<String>;
+    #[query("UPDATE books SET year = year + 1 RETURNING rating")]
+    async fn age_all(&self) -> Result<Vec<String>>;
+    #[query("DELETE FROM books RETURNING rating AS other")]
+    async fn clear(&self) -> Result<Vec<Rating>>;
+    #[query("INSERT INTO books (book_id, title, year) VALUES (:id, :id, 1) RETURNING rating")]
+    fn stream_one(&self, id: &str) -> impl Stream<Item = Result<String>> + Send;
+}
+
+#[derive(FromRow, Debug)]
+struct Rating {
+    #[expect(dead_code, reason = "no row ever gets as far")]
+    rating: Option<String>,
+}
+
+on_every_engine! {
+    async fn a_write_whose_rows_do_not_fit_is_done(db) {
+        let misfits = db.misfits();
+        let error = misfits.insert_one("a").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+        assert_eq!(error.method(), Some("Misfits::insert_one"));
+        assert_eq!(db.books().get("a").await?.year, 1);
+
+        db.books().insert(&book("b", "Brazil", 1)).await?;
+        let error = misfits.age_all().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+        // Both of them, although the first row was refused.
+        let years: Vec<i32> = db.books().list().await?.iter().map(|book| book.year).collect();
+        assert_eq!(years, [2, 2]);
+
+        // Its columns are refused, not its rows.
+        let error = misfits.clear().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+        assert_eq!(db.books().count().await?, 0);
+    }
+
+    async fn a_streamed_write_whose_rows_do_not_fit_is_done(db) {
+        let items: Vec<Result<String>> = db.misfits().stream_one("a").collect().await;
+        let [Err(error)] = &items[..] else { panic!("{items:?}") };
+        assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+        assert_eq!(db.books().count().await?, 1);
+    }
+
+    async fn a_write_of_a_transaction_whose_rows_do_not_fit_is_part_of_it(db) {
+        db.transaction(async |tx| {
+            let error = tx.misfits().insert_one("a").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+            tx.books().insert(&book("b", "Brazil", 1)).await?;
+            assert_eq!(tx.misfits().age_all().await.unwrap_err().kind(), ErrorKind::Decode);
+            Ok::<_, Error>(())
+        }).await?;
+        let years: Vec<i32> = db.books().list().await?.iter().map(|book| book.year).collect();
+        assert_eq!(years, [2, 2]);
+
+        let kept = db.transaction(async |tx| tx.misfits().insert_one("c").await).await;
+        assert_eq!(kept.unwrap_err().kind(), ErrorKind::Decode);
+        assert_eq!(db.books().count().await?, 2);
+    }
+
+    async fn a_write_that_cannot_be_committed_says_that_and_not_that_its_rows_do_not_fit(db) {
+        let orphan = sql!("INSERT INTO deferred_children (book_id) VALUES ('nothing') RETURNING NULL");
+        let error = db.fetch_all::<String>(orphan).await.unwrap_err();
+        assert!(error.is_foreign_key_violation(), "{error}");
+        let count: i64 = db.fetch_one(sql!("SELECT count(*) FROM deferred_children")).await?;
+        assert_eq!(count, 0);
     }
 }

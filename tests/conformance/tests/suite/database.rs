@@ -62,6 +62,50 @@ on_every_engine! {
         db.close().await?;
     }
 
+    async fn a_close_that_cuts_a_call_off_says_so(db) {
+        let other = db.db().clone();
+        let running = tokio::spawn(async move {
+            let endless = sql!(
+                sqlite = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+                postgres = "SELECT count(*) FROM pg_sleep(60)"
+            );
+            other.fetch_one::<i64>(endless).await
+        });
+        while !db.status().holders.iter().any(|holder| holder.method.contains("database.rs:")) {
+            tokio::task::yield_now().await;
+        }
+        let error = db.close_within(Duration::from_millis(300)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        let text = error.to_string();
+        assert!(text.contains(" was closed, but cut off one call still running after 300ms; running longest: "), "{text}");
+        assert!(text.contains("database.rs:"), "{text}");
+        assert_eq!(running.await?.unwrap_err().kind(), ErrorKind::Connection);
+        db.close_within(Duration::ZERO).await?;
+    }
+
+    async fn a_close_waits_for_what_ends_in_time(db) {
+        let other = db.db().clone();
+        let (began, has_begun) = tokio::sync::oneshot::channel();
+        let (go_on, may_go_on) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(async move {
+            other.transaction(async |tx| {
+                tx.log().write("began").await?;
+                let _ = began.send(());
+                let _ = may_go_on.await;
+                tx.log().write("ended").await
+            }).await
+        });
+        has_begun.await?;
+        let closing = {
+            let db = db.db().clone();
+            tokio::spawn(async move { db.close_within(Duration::from_secs(20)).await })
+        };
+        while db.ping().await.is_ok() {}
+        let _ = go_on.send(());
+        closing.await??;
+        running.await??;
+    }
+
     async fn clones_share_one_database(db) {
         db.db().clone().log().write("shared").await?;
         assert_eq!(db.log().entries().await?, ["shared"]);
