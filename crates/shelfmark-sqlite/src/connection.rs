@@ -187,7 +187,11 @@ impl Connection {
         }
         let settings = match self.role {
             Role::Reader => "PRAGMA synchronous = FULL; PRAGMA query_only = ON",
-            Role::Writer | Role::Only => "PRAGMA synchronous = FULL",
+            // Room for the pages that a large transaction touches, and a log of 16 MiB before it is copied into the file:
+            // each copy waits twice for the disk.
+            Role::Writer | Role::Only => {
+                "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096"
+            }
         };
         self.batch(settings)?;
         self.batch(&format!(
