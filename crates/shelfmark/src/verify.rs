@@ -241,7 +241,7 @@ fn misfit(
     }
     (column.nullable == Some(true)).then(|| {
         format!(
-            "column `{}` may be NULL in the table {table}: {remedy}",
+            "column `{}` may be NULL in the table {table}: declare it NOT NULL there, {remedy}",
             column.name
         )
     })

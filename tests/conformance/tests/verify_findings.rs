@@ -107,7 +107,7 @@ on_every_engine! {
         let report = report(db.db()).await;
         assert_finding(&report, "lacks_a_column", "subtitle");
         assert_finding(&report, "lacks_a_table", "bookz");
-        assert_finding(&report, "may_be_null", "column `rating` may be NULL in the table books: make it Option<String>, or say not_null = \"rating\"");
+        assert_finding(&report, "may_be_null", "column `rating` may be NULL in the table books: declare it NOT NULL there, make it Option<String>, or say not_null = \"rating\"");
         assert_finding(&report, "may_be_null_by_the_join", "column `position` may be NULL, because book_authors is outer joined");
         assert_finding(&report, "has_another_type", "which i64 cannot read");
         assert_finding(&report, "has_another_width", "the result has 2 columns, but the return type reads 1 by position");
