@@ -60,7 +60,10 @@ impl Report {
             )?;
         }
         let rounds = self.of(Contestant::RawCopy).count();
-        writeln!(text, ". Medians of {rounds} rounds in turns.\n")?;
+        match rounds {
+            1 => writeln!(text, ". One round of each in turns.\n")?,
+            _ => writeln!(text, ". Medians of {rounds} rounds in turns.\n")?,
+        }
         writeln!(
             text,
             "| contestant | seconds | shows/s | speed beside raw | peak memory |"
