@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
+use jiff::Timestamp;
 
+use crate::clock::Clock;
 use crate::dialect::Dialect;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pool::PoolStatus;
 use crate::row::RowSink;
 use crate::statement::Access;
+use crate::tenant::Tenant;
 use crate::value::{ParamSpec, Type, ValueRef};
 
 /// A boxed future that can move between threads.
@@ -78,6 +81,36 @@ pub trait Channel: Send + Sync + 'static {
         rows: Vec<Vec<ValueRef<'a>>>,
     ) -> BoxFuture<'a, Result<u64>>;
 
+    /// Runs one writing statement for many rows, all or nothing, and gives what it returns to the sink, in the order of
+    /// `rows` where the statement keeps it.
+    ///
+    /// `call` and `rows` are as for [`execute_many`](Channel::execute_many).
+    fn fetch_many<'a>(
+        &'a self,
+        call: Call<'a>,
+        columns: &'a [Type],
+        rows: Vec<Vec<ValueRef<'a>>>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        let _ = (columns, rows, sink);
+        let method = call.method;
+        Box::pin(async move {
+            Err(Error::new(ErrorKind::Unsupported)
+                .with_method(method)
+                .with_detail("this channel returns no rows of many"))
+        })
+    }
+
+    /// The time that `#[created_at]` and `#[updated_at]` take, in whole microseconds.
+    fn now(&self) -> Timestamp {
+        Clock::system().now()
+    }
+
+    /// Whose rows the statements may see, where the handle belongs to a tenant.
+    fn tenant(&self) -> Option<&Tenant> {
+        None
+    }
+
     /// Runs a query and gives its rows in filled sinks, reading no further ahead than a batch or two.
     ///
     /// A stream outside of a transaction that is not polled for ten minutes loses its connection, so that a forgotten one
@@ -103,7 +136,7 @@ pub enum Isolation {
 }
 
 /// How a transaction begins.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct BeginOptions {
     /// How concurrent transactions may see it.
     pub isolation: Isolation,
@@ -111,6 +144,9 @@ pub struct BeginOptions {
     pub read_only: bool,
     /// Where it was opened (`src/add_show.rs:42`), for the list of who holds what.
     pub label: &'static str,
+    /// The tenant that row-level security shows the transaction to be of: the setting `shelfmark.tenant` on PostgreSQL,
+    /// for this transaction only. SQLite has no such thing.
+    pub tenant: Option<Arc<str>>,
 }
 
 /// An open transaction on one connection.
@@ -162,10 +198,43 @@ pub trait Engine: Channel {
     /// The pool's numbers, and who holds what since when.
     fn status(&self) -> PoolStatus;
 
+    /// Listens on `channels`, on a connection of its own that is opened again when it is lost.
+    ///
+    /// Answers when the server has accepted the names. Dropping the stream closes the connection.
+    fn listen(
+        &self,
+        channels: Vec<String>,
+    ) -> BoxFuture<'_, Result<BoxStream<'static, Result<Notice>>>> {
+        let _ = channels;
+        let dialect = self.dialect();
+        Box::pin(async move {
+            Err(Error::new(ErrorKind::Unsupported).with_detail(format!(
+                "{dialect} has no LISTEN; messages between processes need PostgreSQL"
+            )))
+        })
+    }
+
     /// Refuses new work, waits for what runs until `deadline` has passed, then closes every connection.
     ///
     /// Answers `Timeout` with the number of calls that were cut off then, if there were any.
     fn close(&self, deadline: Duration) -> BoxFuture<'_, Result<()>>;
+}
+
+/// What a [listener](Engine::listen) is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A message that was sent with `NOTIFY`.
+    Message {
+        /// The channel it was sent on.
+        channel: String,
+        /// Its text; empty where none was given.
+        payload: String,
+    },
+    /// The connection was lost; what is sent from now on until [`Resumed`](Notice::Resumed) is missed.
+    Interrupted,
+    /// The connection is there again, and messages that were sent in between are lost: look at the tables.
+    Resumed,
 }
 
 /// What the database knows of a prepared statement.

@@ -3,6 +3,7 @@
 //! Users depend on the crate `shelfmark`, which re-exports what they need. This crate names no driver.
 
 mod channel;
+mod clock;
 pub mod config;
 mod dialect;
 mod entity;
@@ -15,12 +16,14 @@ mod repeated;
 mod row;
 pub mod sql;
 mod statement;
+mod tenant;
 pub mod value;
 
 pub use channel::{
     BeginOptions, BoxFuture, BoxStream, Call, Channel, DbColumn, DbType, Description, Engine,
-    Isolation, Maintenance, Session,
+    Isolation, Maintenance, Notice, Session,
 };
+pub use clock::Clock;
 pub use dialect::Dialect;
 pub use entity::{Column, Constraint, Entity, Insertable, RowValues};
 pub use error::{Error, ErrorKind, OnViolation, Result};
@@ -28,6 +31,7 @@ pub use executor::{Args, Executor, Handle, Query, Repo, call};
 pub use page::{Cursor, Direction, Page, PageRequest, Sort, SortKey};
 pub use row::{ColumnSpec, Flow, FromRow, RawRow, Row, RowSink, column_map};
 pub use statement::{Access, Rendered, STATEMENTS, Statement};
+pub use tenant::Tenant;
 pub use value::{Json, Param, ParamSpec, Type, Value, ValueError, ValueRef};
 
 #[doc(hidden)]

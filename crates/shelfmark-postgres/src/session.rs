@@ -33,7 +33,7 @@ impl PgSession {
         options: BeginOptions,
         limit: Duration,
     ) -> Result<Self> {
-        let begin = begin_text(options);
+        let begin = begin_text(&options);
         let mut left = pool.most();
         loop {
             let lease = pool.acquire(options.label).await?;
@@ -82,7 +82,7 @@ impl PgSession {
     }
 }
 
-fn begin_text(options: BeginOptions) -> String {
+fn begin_text(options: &BeginOptions) -> String {
     let isolation = match options.isolation {
         Isolation::RepeatableRead => "REPEATABLE READ",
         Isolation::Serializable => "SERIALIZABLE",

@@ -24,6 +24,7 @@ pub(crate) const BEGIN: BeginOptions = BeginOptions {
     isolation: Isolation::ReadCommitted,
     read_only: false,
     label: "tests/suite",
+    tenant: None,
 };
 
 /// A database of one test.

@@ -145,6 +145,7 @@ pub(crate) fn options() -> BeginOptions {
         isolation: Isolation::ReadCommitted,
         read_only: false,
         label: "tests/transaction.rs:1",
+        tenant: None,
     }
 }
 

@@ -50,6 +50,7 @@ impl Transaction {
             isolation: Isolation::ReadCommitted,
             read_only: false,
             label,
+            tenant: None,
         };
         Transaction {
             db,
@@ -151,7 +152,7 @@ impl Transaction {
         if let Err(error) = limits.watch(self.db.id, label) {
             return Ended::not_begun(error, label);
         }
-        let session = match before(deadline, self.db.engine.begin(self.begin)).await {
+        let session = match before(deadline, self.db.engine.begin(self.begin.clone())).await {
             Ok(session) => session,
             Err(error) => return Ended::not_begun(error, label),
         };
