@@ -8,6 +8,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use ref_cast::RefCast;
 
+use crate::answer::Answer;
 use crate::channel::{Call, Channel};
 use crate::dialect::Dialect;
 use crate::entity::{Entity, Insertable, RowValues};
@@ -252,35 +253,38 @@ pub mod call {
         }
     }
 
-    async fn rows<T: FromRow>(prepared: Prepared<'_>) -> Result<Vec<T>> {
-        Ok(prepared.fetch(usize::MAX, false).await?.rows)
+    async fn rows<T: Answer>(prepared: Prepared<'_>) -> Result<Vec<T>> {
+        let handle = prepared.handle;
+        let found = prepared.fetch::<T::Row>(usize::MAX, false).await?;
+        T::complete(found.rows, handle).await
     }
 
-    async fn one<T: FromRow>(prepared: Prepared<'_>) -> Result<T> {
-        let method = prepared.statement.method;
-        let mut found = prepared.fetch(2, false).await?;
-        let row = found.rows.pop();
-        match (row, found.rows.is_empty()) {
-            (Some(row), true) => Ok(row),
-            (None, _) => Err(Error::new(ErrorKind::NotFound).with_method(method)),
-            (Some(_), false) => Err(Error::new(ErrorKind::TooManyRows).with_method(method)),
+    async fn one<T: Answer>(prepared: Prepared<'_>) -> Result<T> {
+        let (handle, method) = (prepared.handle, prepared.statement.method);
+        let found = prepared.fetch::<T::Row>(2, false).await?;
+        if found.rows.len() > 1 {
+            return Err(Error::new(ErrorKind::TooManyRows).with_method(method));
         }
+        let mut answers = T::complete(found.rows, handle).await?;
+        answers
+            .pop()
+            .ok_or_else(|| Error::new(ErrorKind::NotFound).with_method(method))
     }
 
-    async fn optional<T: FromRow>(prepared: Prepared<'_>) -> Result<Option<T>> {
-        let method = prepared.statement.method;
-        let mut found = prepared.fetch(2, true).await?;
+    async fn optional<T: Answer>(prepared: Prepared<'_>) -> Result<Option<T>> {
+        let (handle, method) = (prepared.handle, prepared.statement.method);
+        let found = prepared.fetch::<T::Row>(2, true).await?;
         if found.seen > 1 {
             return Err(Error::new(ErrorKind::TooManyRows).with_method(method));
         }
-        Ok(found.rows.pop())
+        Ok(T::complete(found.rows, handle).await?.pop())
     }
 
     /// All rows.
     ///
     /// # Errors
     /// What the statement's execution or a row's decoding fails with.
-    pub async fn fetch_all<T: FromRow>(
+    pub async fn fetch_all<T: Answer>(
         handle: &Handle,
         statement: &'static Statement,
         args: Args<'_>,
@@ -292,7 +296,7 @@ pub mod call {
     ///
     /// # Errors
     /// `NotFound`, `TooManyRows`, or as [`fetch_all`].
-    pub async fn fetch_one<T: FromRow>(
+    pub async fn fetch_one<T: Answer>(
         handle: &Handle,
         statement: &'static Statement,
         args: Args<'_>,
@@ -304,7 +308,7 @@ pub mod call {
     ///
     /// # Errors
     /// `TooManyRows`, or as [`fetch_all`].
-    pub async fn fetch_optional<T: FromRow>(
+    pub async fn fetch_optional<T: Answer>(
         handle: &Handle,
         statement: &'static Statement,
         args: Args<'_>,
@@ -465,24 +469,24 @@ pub mod call {
         ///
         /// # Errors
         /// What the statement's execution or a row's decoding fails with.
-        pub async fn fetch_all<T: FromRow>(self, handle: &Handle) -> Result<Vec<T>> {
-            rows(written::<T>(handle, self)?).await
+        pub async fn fetch_all<T: Answer>(self, handle: &Handle) -> Result<Vec<T>> {
+            rows(written::<T::Row>(handle, self)?).await
         }
 
         /// Exactly one row, on `handle`.
         ///
         /// # Errors
         /// `NotFound`, `TooManyRows`, or as `fetch_all`.
-        pub async fn fetch_one<T: FromRow>(self, handle: &Handle) -> Result<T> {
-            one(written::<T>(handle, self)?).await
+        pub async fn fetch_one<T: Answer>(self, handle: &Handle) -> Result<T> {
+            one(written::<T::Row>(handle, self)?).await
         }
 
         /// At most one row, on `handle`.
         ///
         /// # Errors
         /// `TooManyRows`, or as `fetch_all`.
-        pub async fn fetch_optional<T: FromRow>(self, handle: &Handle) -> Result<Option<T>> {
-            optional(written::<T>(handle, self)?).await
+        pub async fn fetch_optional<T: Answer>(self, handle: &Handle) -> Result<Option<T>> {
+            optional(written::<T::Row>(handle, self)?).await
         }
 
         /// The number of rows touched, on `handle`.

@@ -2,6 +2,7 @@
 //!
 //! Users depend on the crate `shelfmark`, which re-exports what they need. This crate names no driver.
 
+mod answer;
 mod channel;
 mod clock;
 pub mod config;
@@ -19,6 +20,7 @@ mod statement;
 mod tenant;
 pub mod value;
 
+pub use answer::Answer;
 pub use channel::{
     BeginOptions, BoxFuture, BoxStream, Call, Channel, DbColumn, DbType, Description, Engine,
     Isolation, Maintenance, Notice, Session,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use shelfmark_core::config::DatabaseConfig;
 use shelfmark_core::pool::PoolStatus;
-use shelfmark_core::{Dialect, Engine, Error, Executor, FromRow, Handle, Query, Result};
+use shelfmark_core::{Answer, Dialect, Engine, Error, Executor, FromRow, Handle, Query, Result};
 
 use crate::direct::{Direct, Limits};
 use crate::migrate::{self, Migration, MigrationReport};
@@ -234,7 +234,7 @@ macro_rules! queries_without_a_trait {
             ///
             /// # Cancel safety
             /// Dropping the future stops the statement on the server.
-            pub async fn fetch_all<T: FromRow>(&self, query: Query<'_>) -> Result<Vec<T>> {
+            pub async fn fetch_all<T: Answer>(&self, query: Query<'_>) -> Result<Vec<T>> {
                 query.fetch_all(self.handle()).await
             }
 
@@ -245,7 +245,7 @@ macro_rules! queries_without_a_trait {
             ///
             /// # Cancel safety
             /// Dropping the future stops the statement on the server.
-            pub async fn fetch_one<T: FromRow>(&self, query: Query<'_>) -> Result<T> {
+            pub async fn fetch_one<T: Answer>(&self, query: Query<'_>) -> Result<T> {
                 query.fetch_one(self.handle()).await
             }
 
@@ -256,7 +256,7 @@ macro_rules! queries_without_a_trait {
             ///
             /// # Cancel safety
             /// Dropping the future stops the statement on the server.
-            pub async fn fetch_optional<T: FromRow>(&self, query: Query<'_>) -> Result<Option<T>> {
+            pub async fn fetch_optional<T: Answer>(&self, query: Query<'_>) -> Result<Option<T>> {
                 query.fetch_optional(self.handle()).await
             }
 

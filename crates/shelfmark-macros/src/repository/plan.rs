@@ -133,9 +133,12 @@ pub(crate) fn nothing(count: TokenStream) -> TokenStream {
     quote!(#count.map(|_| ()))
 }
 
-/// The columns that `row` reads.
+/// The columns that `row` reads; of a View those of its root.
 pub(crate) fn columns_of(row: &Type) -> TokenStream {
-    quote!(<#row as ::shelfmark::__private::FromRow>::COLUMNS)
+    // Blamed on the type of the row where it is none.
+    quote_spanned! {row.span()=>
+        <<#row as ::shelfmark::__private::Answer>::Row as ::shelfmark::__private::FromRow>::COLUMNS
+    }
 }
 
 /// `Some(columns)` or `None`.
