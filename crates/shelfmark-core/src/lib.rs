@@ -18,6 +18,7 @@ mod row;
 pub mod sql;
 mod statement;
 mod tenant;
+mod texts;
 pub mod value;
 
 pub use answer::Answer;
@@ -34,6 +35,7 @@ pub use page::{Cursor, Direction, Page, PageRequest, Sort, SortKey};
 pub use row::{ColumnSpec, Flow, FromRow, RawRow, Row, RowSink, column_map};
 pub use statement::{Access, Rendered, STATEMENTS, Statement};
 pub use tenant::Tenant;
+pub use texts::Texts;
 pub use value::{Json, Param, ParamSpec, Type, Value, ValueError, ValueRef};
 
 #[doc(hidden)]

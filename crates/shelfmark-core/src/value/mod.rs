@@ -8,6 +8,7 @@
 //! (`2021-09-25 14:03:00.000000Z`), dates, times, decimals (declare the column `TEXT COLLATE DECIMAL` to sort
 //! and compare by value) and JSON.
 
+pub(crate) mod any;
 mod enums;
 mod json;
 mod list;
