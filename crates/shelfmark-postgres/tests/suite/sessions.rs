@@ -167,7 +167,7 @@ async fn a_lost_race_can_be_run_again_also_when_the_commit_tells() -> anyhow::Re
         isolation: Isolation::Serializable,
         ..BEGIN
     };
-    let first = db.engine.begin(serializable).await?;
+    let first = db.engine.begin(serializable.clone()).await?;
     let second = db.engine.begin(serializable).await?;
     for (session, n) in [(&first, 1), (&second, 2)] {
         rows(&**session, read("SELECT count(*) FROM t", Vec::new())).await?;
