@@ -84,22 +84,15 @@ pub trait Channel: Send + Sync + 'static {
     /// Runs one writing statement for many rows, all or nothing, and gives what it returns to the sink, in the order of
     /// `rows` where the statement keeps it.
     ///
-    /// `call` and `rows` are as for [`execute_many`](Channel::execute_many).
+    /// `call` and `rows` are as for [`execute_many`](Channel::execute_many). The sink is told the columns once, also when
+    /// there is no row; what it refuses is an error, but the rows are written all the same.
     fn fetch_many<'a>(
         &'a self,
         call: Call<'a>,
         columns: &'a [Type],
         rows: Vec<Vec<ValueRef<'a>>>,
         sink: Box<dyn RowSink>,
-    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
-        let _ = (columns, rows, sink);
-        let method = call.method;
-        Box::pin(async move {
-            Err(Error::new(ErrorKind::Unsupported)
-                .with_method(method)
-                .with_detail("this channel returns no rows of many"))
-        })
-    }
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>>;
 
     /// The time that `#[created_at]` and `#[updated_at]` take, in whole microseconds.
     fn now(&self) -> Timestamp {

@@ -131,6 +131,21 @@ impl Channel for PostgresEngine {
         })
     }
 
+    fn fetch_many<'a>(
+        &'a self,
+        call: Call<'a>,
+        columns: &'a [Type],
+        rows: Vec<Vec<ValueRef<'a>>>,
+        mut sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        Box::pin(async move {
+            let call = transposed(call, columns, rows)?;
+            self.run(call, Some(&mut *sink), Rules::POOLED.by_row())
+                .await?;
+            Ok(sink)
+        })
+    }
+
     fn stream<'a>(
         &'a self,
         call: Call<'a>,

@@ -18,7 +18,8 @@ use crate::describe;
 use crate::held::{Held, Slot, let_go};
 use crate::lease::{Lease, Pool};
 use crate::maintenance;
-use crate::perform::{self, Job, ManyJob};
+use crate::many::{self, ManyJob};
+use crate::perform::{self, Job};
 use crate::route::Route;
 use crate::run::{hop, on_lease};
 use crate::session;
@@ -278,8 +279,22 @@ impl Channel for SqliteEngine {
         Box::pin(async move {
             let job = ManyJob::new(&call, &rows)?;
             let lease = self.lease(job.route(), call.method).await?;
+            on_lease(lease, move |connection| many::execute_many(connection, job)).await
+        })
+    }
+
+    fn fetch_many<'a>(
+        &'a self,
+        call: Call<'a>,
+        _columns: &'a [Type],
+        rows: Vec<Vec<ValueRef<'a>>>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        Box::pin(async move {
+            let job = ManyJob::new(&call, &rows)?;
+            let lease = self.lease(job.route(), call.method).await?;
             on_lease(lease, move |connection| {
-                perform::execute_many(connection, job)
+                many::fetch_many(connection, job, sink)
             })
             .await
         })

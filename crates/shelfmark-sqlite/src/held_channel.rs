@@ -6,7 +6,8 @@ use shelfmark_core::{
 };
 
 use crate::held::{Held, When};
-use crate::perform::{self, Job, ManyJob};
+use crate::many::{self, ManyJob};
+use crate::perform::{self, Job};
 use crate::route::Route;
 use crate::stream;
 
@@ -48,7 +49,23 @@ impl Channel for Held {
         Box::pin(async move {
             let job = ManyJob::new(&call, &rows)?;
             self.run_route(job.route(), move |connection| {
-                perform::execute_many(connection, job)
+                many::execute_many(connection, job)
+            })
+            .await
+        })
+    }
+
+    fn fetch_many<'a>(
+        &'a self,
+        call: Call<'a>,
+        _columns: &'a [Type],
+        rows: Vec<Vec<ValueRef<'a>>>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        Box::pin(async move {
+            let job = ManyJob::new(&call, &rows)?;
+            self.run_route(job.route(), move |connection| {
+                many::fetch_many(connection, job, sink)
             })
             .await
         })

@@ -35,6 +35,7 @@ mod held;
 mod held_channel;
 mod lease;
 mod maintenance;
+mod many;
 mod perform;
 mod route;
 mod row;

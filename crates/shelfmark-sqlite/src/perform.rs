@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rusqlite::{Rows, Statement};
-use shelfmark_core::{Call, Error, ErrorKind, Flow, Result, RowSink, ValueRef};
+use shelfmark_core::{Call, Error, ErrorKind, Flow, Result, RowSink};
 
 use crate::bind::{Owned, Ready, bind, own};
 use crate::connection::Connection;
@@ -38,44 +38,6 @@ impl Job {
     /// Its text and its values.
     pub(crate) fn into_parts(self) -> (Arc<str>, Vec<Owned>) {
         (self.sql, self.values)
-    }
-}
-
-/// A call for many rows on its way to the thread that runs it.
-#[derive(Debug)]
-pub(crate) struct ManyJob {
-    sql: Arc<str>,
-    rows: Vec<Vec<Owned>>,
-    route: Route,
-}
-
-impl ManyJob {
-    /// Takes the call's text and copies the values of its rows.
-    pub(crate) fn new(call: &Call<'_>, rows: &[Vec<ValueRef<'_>>]) -> Result<ManyJob> {
-        let route = match Route::of(&call.sql, call.access)? {
-            // All or nothing needs a transaction, however the statement was declared.
-            Route::Read => Route::Write,
-            route => route,
-        };
-        Ok(ManyJob {
-            route,
-            rows: rows
-                .iter()
-                .enumerate()
-                .map(|(index, row)| {
-                    own(call, row).map_err(|error| {
-                        let detail = error.detail().unwrap_or_default();
-                        Error::new(ErrorKind::Encode).with_detail(format!("row {index}, {detail}"))
-                    })
-                })
-                .collect::<Result<_>>()?,
-            sql: Arc::clone(&call.sql),
-        })
-    }
-
-    /// The way it goes.
-    pub(crate) fn route(&self) -> Route {
-        self.route
     }
 }
 
@@ -116,31 +78,6 @@ pub(crate) fn execute(connection: &Connection, job: Job) -> Result<u64> {
     })
 }
 
-/// Runs a statement once for each row of values, all or nothing.
-pub(crate) fn execute_many(connection: &Connection, job: ManyJob) -> Result<u64> {
-    let within = !connection.is_idle();
-    let rows = || {
-        let mut statement = connection.prepare(&job.sql)?;
-        let mut touched = 0;
-        for row in job.rows {
-            connection.go_on()?;
-            touched += run_once(connection, &mut statement, &job.sql, &ready(row))?;
-        }
-        Ok(touched)
-    };
-    if !within {
-        return atomically(connection, job.route, rows);
-    }
-    connection.batch("SAVEPOINT shelfmark_rows")?;
-    let outcome = rows();
-    if outcome.is_ok() {
-        connection.batch("RELEASE shelfmark_rows")?;
-    } else if !connection.is_idle() {
-        connection.batch("ROLLBACK TO shelfmark_rows; RELEASE shelfmark_rows")?;
-    }
-    outcome
-}
-
 /// Makes values that came from another thread ready to be bound.
 pub(crate) fn ready(values: Vec<Owned>) -> Vec<Ready> {
     values.into_iter().map(Ready::from).collect()
@@ -149,7 +86,7 @@ pub(crate) fn ready(values: Vec<Owned>) -> Vec<Ready> {
 /// Runs `work` in a transaction of its own when the route asks for one and none is open.
 ///
 /// A statement that writes and gives rows would be committed by SQLite even when its caller is gone or its sink panics.
-fn atomically<T>(
+pub(crate) fn atomically<T>(
     connection: &Connection,
     route: Route,
     work: impl FnOnce() -> Result<T>,
@@ -205,64 +142,102 @@ pub(crate) fn query(
     route: Route,
     sql: &str,
     values: &[Ready],
-    mut visit: impl FnMut(Step<'_, '_>) -> Result<Flow>,
+    visit: impl FnMut(Step<'_, '_>) -> Result<Flow>,
 ) -> Result<End> {
     let mut statement = connection.prepare(sql)?;
     keeps_its_word(connection, route, &statement)?;
-    bind(&mut statement, values)?.map_err(|failure| connection.error(failure))?;
-    let only_reads = statement.readonly();
-    let began = Instant::now();
-    let mut started = false;
-    let mut wanted = true;
-    let mut end = End::Complete;
-    let mut rows = statement.raw_query();
-    let outcome = loop {
-        let row = match rows.next() {
-            Ok(Some(row)) => row,
-            Ok(None) => break Ok(()),
-            Err(failure) => break Err(failure),
+    let mut visitor = Visitor::new(visit);
+    visitor.run(connection, &mut statement, sql, values)?;
+    Ok(visitor.end(&statement))
+}
+
+/// Who is shown the rows of a statement that is run once, or once for each of many rows of values.
+pub(crate) struct Visitor<V> {
+    visit: V,
+    /// Whether it was shown the columns.
+    started: bool,
+    /// Whether it wants further rows.
+    wants: bool,
+    end: End,
+}
+
+impl<V: FnMut(Step<'_, '_>) -> Result<Flow>> Visitor<V> {
+    pub(crate) fn new(visit: V) -> Self {
+        Visitor {
+            visit,
+            started: false,
+            wants: true,
+            end: End::Complete,
+        }
+    }
+
+    /// Runs `statement` once. One that only reads ends early when no further row is wanted.
+    pub(crate) fn run(
+        &mut self,
+        connection: &Connection,
+        statement: &mut Statement<'_>,
+        sql: &str,
+        values: &[Ready],
+    ) -> Result<()> {
+        bind(statement, values)?.map_err(|failure| connection.error(failure))?;
+        let only_reads = statement.readonly();
+        let began = Instant::now();
+        let mut rows = statement.raw_query();
+        let outcome = loop {
+            if only_reads && !self.wants {
+                break Ok(());
+            }
+            match rows.next() {
+                Ok(Some(row)) => self.see(row),
+                Ok(None) => break Ok(()),
+                Err(failure) => break Err(failure),
+            }
         };
-        if !wanted {
-            continue;
-        }
-        let columns = if started {
-            Ok(Flow::More)
-        } else {
-            started = true;
-            visit(Step::Columns(row.as_ref()))
-        };
-        match columns.and_then(|_| visit(Step::Row(SqliteRow(row)))) {
-            Ok(Flow::More) => continue,
-            Ok(Flow::Enough) => {}
-            Err(error) => end = End::Refused(error),
-        }
-        if only_reads {
-            break Ok(());
-        }
-        wanted = false;
-    };
-    drop(rows);
-    if let Err(failure) = outcome {
-        let error = connection.error(failure);
-        drop(statement);
-        return Err(constraint::name(
-            connection,
-            error,
-            Attempt {
+        // Reset before the search for a name, which must not meet a statement half-way.
+        drop(rows);
+        outcome.map_err(|failure| {
+            let attempt = Attempt {
                 sql,
                 values,
                 took: began.elapsed(),
-            },
-        ));
+            };
+            constraint::name(connection, connection.error(failure), attempt)
+        })
     }
-    if !started && let Err(error) = visit(Step::Columns(&statement)) {
-        end = End::Refused(error);
+
+    fn see(&mut self, row: &rusqlite::Row<'_>) {
+        if !self.wants {
+            return;
+        }
+        let columns = if self.started {
+            Ok(Flow::More)
+        } else {
+            self.started = true;
+            (self.visit)(Step::Columns(row.as_ref()))
+        };
+        match columns.and_then(|_| (self.visit)(Step::Row(SqliteRow(row)))) {
+            Ok(Flow::More) => {}
+            Ok(Flow::Enough) => self.wants = false,
+            Err(error) => {
+                self.wants = false;
+                self.end = End::Refused(error);
+            }
+        }
     }
-    Ok(end)
+
+    /// How it ended, after the last run; where no row came it is shown the columns now.
+    pub(crate) fn end(mut self, statement: &Statement<'_>) -> End {
+        if !self.started
+            && let Err(error) = (self.visit)(Step::Columns(statement))
+        {
+            self.end = End::Refused(error);
+        }
+        self.end
+    }
 }
 
 /// Runs `statement` to its end and gives the number of rows it touched, or, if it only reads, those it gave.
-fn run_once(
+pub(crate) fn run_once(
     connection: &Connection,
     statement: &mut Statement<'_>,
     sql: &str,

@@ -151,6 +151,23 @@ impl Channel for Direct {
         })
     }
 
+    fn fetch_many<'a>(
+        &'a self,
+        call: Call<'a>,
+        columns: &'a [Type],
+        rows: Vec<Vec<ValueRef<'a>>>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        Box::pin(async move {
+            self.limits.watch(self.id, call.method)?;
+            let (method, sql) = (call.method, Arc::clone(&call.sql));
+            let work = self.engine.fetch_many(call, columns, rows, sink);
+            self.limits
+                .statement(method, sql, self.deadline(), work)
+                .await
+        })
+    }
+
     fn stream<'a>(
         &'a self,
         call: Call<'a>,

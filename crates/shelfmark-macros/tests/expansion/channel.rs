@@ -76,6 +76,17 @@ impl Channel for Recorder {
         Box::pin(std::future::ready(Ok(self.touches)))
     }
 
+    fn fetch_many<'a>(
+        &'a self,
+        call: Call<'a>,
+        _: &'a [Type],
+        rows: Vec<Vec<ValueRef<'a>>>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        self.record(&call, rows.iter().flatten());
+        Box::pin(std::future::ready(Ok(sink)))
+    }
+
     fn stream<'a>(
         &'a self,
         call: Call<'a>,

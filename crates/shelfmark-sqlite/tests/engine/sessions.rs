@@ -19,7 +19,7 @@ async fn a_commit_keeps_and_a_rollback_undoes() -> Outcome {
                 isolation,
                 ..options()
             };
-            let session = db.engine.begin(options).await?;
+            let session = db.engine.begin(options.clone()).await?;
             session.execute(write("INSERT INTO t VALUES (1)")).await?;
             session.commit().await?;
             let session = db.engine.begin(options).await?;

@@ -375,6 +375,26 @@ impl Channel for TxChannel {
         })
     }
 
+    fn fetch_many<'a>(
+        &'a self,
+        call: Call<'a>,
+        columns: &'a [Type],
+        rows: Vec<Vec<ValueRef<'a>>>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        Box::pin(async move {
+            let turn = self.turn(call.method).await?;
+            let (method, sql) = (call.method, Arc::clone(&call.sql));
+            let work = turn.session.fetch_many(call, columns, rows, sink);
+            let answer = self
+                .shared
+                .limits
+                .statement(method, sql, turn.deadline, work)
+                .await;
+            turn.answered(answer)
+        })
+    }
+
     fn stream<'a>(
         &'a self,
         call: Call<'a>,
