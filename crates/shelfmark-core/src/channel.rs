@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
+use crate::notice::Notice;
 use crate::pool::PoolStatus;
 use crate::row::RowSink;
 use crate::statement::Access;
@@ -193,7 +194,11 @@ pub trait Engine: Channel {
 
     /// Listens on `channels`, on a connection of its own that is opened again when it is lost.
     ///
-    /// Answers when the server has accepted the names. Dropping the stream closes the connection.
+    /// Answers when the server has accepted the names. Dropping the stream closes the connection; closing the engine
+    /// ends the stream. An error that the stream yields is not its end.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a name that no channel can have, `Unsupported` where the database has no such thing.
     fn listen(
         &self,
         channels: Vec<String>,
@@ -202,7 +207,8 @@ pub trait Engine: Channel {
         let dialect = self.dialect();
         Box::pin(async move {
             Err(Error::new(ErrorKind::Unsupported).with_detail(format!(
-                "{dialect} has no LISTEN; messages between processes need PostgreSQL"
+                "{dialect} has no LISTEN; messages between processes need PostgreSQL, and within one process \
+                 `after_commit` can send them on a channel of the program's own"
             )))
         })
     }
@@ -211,23 +217,6 @@ pub trait Engine: Channel {
     ///
     /// Answers `Timeout` with the number of calls that were cut off then, if there were any.
     fn close(&self, deadline: Duration) -> BoxFuture<'_, Result<()>>;
-}
-
-/// What a [listener](Engine::listen) is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Notice {
-    /// A message that was sent with `NOTIFY`.
-    Message {
-        /// The channel it was sent on.
-        channel: String,
-        /// Its text; empty where none was given.
-        payload: String,
-    },
-    /// The connection was lost; what is sent from now on until [`Resumed`](Notice::Resumed) is missed.
-    Interrupted,
-    /// The connection is there again, and messages that were sent in between are lost: look at the tables.
-    Resumed,
 }
 
 /// What the database knows of a prepared statement.

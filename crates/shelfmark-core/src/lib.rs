@@ -10,6 +10,7 @@ mod dialect;
 mod entity;
 mod error;
 mod executor;
+mod notice;
 mod page;
 pub mod pool;
 pub mod render;
@@ -24,13 +25,14 @@ pub mod value;
 pub use answer::Answer;
 pub use channel::{
     BeginOptions, BoxFuture, BoxStream, Call, Channel, DbColumn, DbType, Description, Engine,
-    Isolation, Maintenance, Notice, Session,
+    Isolation, Maintenance, Session,
 };
 pub use clock::Clock;
 pub use dialect::Dialect;
 pub use entity::{Column, Constraint, Entity, Insertable, RowValues};
 pub use error::{Error, ErrorKind, OnViolation, Result};
 pub use executor::{Args, Executor, Handle, Query, Repo, call};
+pub use notice::Notice;
 pub use page::{Cursor, Direction, Page, PageRequest, Sort, SortKey};
 pub use row::{ColumnSpec, Flow, FromRow, RawRow, Row, RowSink, column_map};
 pub use statement::{Access, Rendered, STATEMENTS, Statement};

@@ -23,6 +23,8 @@ pub struct PoolStatus {
     pub idle: usize,
     /// Callers waiting for one.
     pub waiting: usize,
+    /// Listeners, each with a connection of its own, which is none of `max`, `open` or `in_use`.
+    pub listeners: usize,
     /// Who holds what, longest first.
     pub holders: Vec<Holder>,
 }
@@ -38,6 +40,7 @@ impl PoolStatus {
             in_use,
             idle: open.saturating_sub(in_use),
             waiting,
+            listeners: 0,
             holders: Vec::new(),
         }
     }
@@ -46,6 +49,13 @@ impl PoolStatus {
     #[must_use]
     pub fn with_holders(mut self, holders: Vec<Holder>) -> Self {
         self.holders = holders;
+        self
+    }
+
+    /// Adds the number of listeners.
+    #[must_use]
+    pub fn with_listeners(mut self, listeners: usize) -> Self {
+        self.listeners = listeners;
         self
     }
 
