@@ -11,7 +11,7 @@
 //! use serde::Deserialize;
 //! use shelfmark::prelude::*;
 //! use shelfmark_axum::{Json, ListQuery, Problem, RequestLimits, Shutdown, guarded, health_router, serve};
-//! use shelfmark_core::{Cursor, Page};
+//! use shelfmark_core::{Cursor, Slice};
 //!
 //! #[derive(Deserialize)]
 //! struct Filters {
@@ -19,7 +19,7 @@
 //! }
 //!
 //! /// GET /titles?since=2000&limit=20&after=…
-//! async fn titles(State(db): State<Db>, list: ListQuery<Filters>) -> Result<Json<Page<String>>, Problem> {
+//! async fn titles(State(db): State<Db>, list: ListQuery<Filters>) -> Result<Json<Slice<String>>, Problem> {
 //!     let limit = list.page.limit()?;
 //!     let since = list.filters.since.unwrap_or(i32::MIN);
 //!     let bound_to = format!("titles since {since}");
@@ -36,7 +36,7 @@
 //!             most = i64::from(limit) + 1
 //!         ))
 //!         .await?;
-//!     let page = Page::cut(titles, limit, |last| Cursor::encode(&bound_to, &[last.as_str().into()]))?;
+//!     let page = Slice::cut(titles, limit, |last| Cursor::encode(&bound_to, &[last.as_str().into()]))?;
 //!     Ok(Json(page))
 //! }
 //!

@@ -13,8 +13,11 @@ use crate::channel::{Call, Channel};
 use crate::dialect::Dialect;
 use crate::entity::{Entity, Insertable, RowValues};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Filters;
+use crate::page::{Paging, Sorted};
 use crate::repeated;
-use crate::row::{Collector, FromRow, RowSink};
+use crate::row::{Collector, ColumnSpec, FromRow, RowSink};
+use crate::slots::{Brought, Wanted, prepare};
 use crate::statement::Statement;
 use crate::value::{Param, ParamSpec, Type, ValueRef};
 
@@ -33,6 +36,30 @@ impl Handle {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.0.dialect()
+    }
+
+    pub(crate) fn channel(&self) -> &dyn Channel {
+        &*self.0
+    }
+
+    /// The handle's tenant, as a parameter for `column`.
+    ///
+    /// # Errors
+    /// `Unsupported` when the handle has none, or one that is no value of the column.
+    pub(crate) fn tenant_value(&self, column: ColumnSpec) -> Result<ValueRef<'_>> {
+        let Some(tenant) = self.0.tenant() else {
+            return Err(Error::new(ErrorKind::Unsupported).with_detail(format!(
+                "the rows belong to tenants (`{}`), and this handle to none: use `db.for_tenant(…)`",
+                column.name
+            )));
+        };
+        tenant.value(column.ty).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported).with_detail(format!(
+                "the tenant of this handle is {}, which the column `{}` cannot hold",
+                tenant.kind(),
+                column.name
+            ))
+        })
     }
 }
 
@@ -111,6 +138,8 @@ pub struct Args<'a> {
     values: Vec<ValueRef<'a>>,
     specs: Vec<ParamSpec>,
     refused: Option<Error>,
+    /// What fills the slots of the statement, if it has any.
+    brought: Option<Box<Brought<'a>>>,
 }
 
 impl<'a> Args<'a> {
@@ -121,6 +150,43 @@ impl<'a> Args<'a> {
             values: Vec::with_capacity(count),
             specs: Vec::with_capacity(count),
             refused: None,
+            brought: None,
+        }
+    }
+
+    /// Fills `{filters}`.
+    #[must_use]
+    pub fn filters<F: Filters>(mut self, handle: &Handle, filters: &'a F) -> Self {
+        self.brought().filters(handle.dialect(), filters);
+        self
+    }
+
+    /// Fills `{sort}`.
+    #[must_use]
+    pub fn sort<S: Sorted>(mut self, sort: &S) -> Self {
+        self.brought().sort(sort);
+        self
+    }
+
+    /// Fills `{page}`.
+    #[must_use]
+    pub fn page<P: Paging>(mut self, page: &P) -> Self {
+        self.brought().page(page);
+        self
+    }
+
+    fn brought(&mut self) -> &mut Brought<'a> {
+        self.brought.get_or_insert_default()
+    }
+
+    /// The same, borrowing nothing, for a stream that outlives the method's body.
+    #[must_use]
+    pub fn into_owned(self) -> Args<'static> {
+        Args {
+            values: self.values.into_iter().map(ValueRef::into_owned).collect(),
+            specs: self.specs,
+            refused: self.refused,
+            brought: self.brought.map(|brought| Box::new(brought.into_owned())),
         }
     }
 
@@ -154,13 +220,25 @@ impl<'a> Args<'a> {
         self
     }
 
-    fn finish(self, statement: &Statement) -> Result<(Vec<ValueRef<'a>>, Vec<ParamSpec>)> {
-        match self.refused {
-            Some(error) => Err(error),
-            // The values of a row come without their specifications; the statement has them.
-            None if self.specs.is_empty() => Ok((self.values, (statement.params)())),
-            None => Ok((self.values, self.specs)),
+    /// The values, their specifications, and what fills the slots.
+    ///
+    /// # Errors
+    /// The first value that cannot be sent.
+    pub(crate) fn into_parts(
+        self,
+        statement: &Statement,
+    ) -> Result<(Vec<ValueRef<'a>>, Vec<ParamSpec>, Brought<'a>)> {
+        if let Some(error) = self.refused {
+            return Err(error);
         }
+        // The values of a row come without their specifications; the statement has them.
+        let specs = if self.specs.is_empty() {
+            (statement.params)()
+        } else {
+            self.specs
+        };
+        let brought = self.brought.map(|brought| *brought).unwrap_or_default();
+        Ok((self.values, specs, brought))
     }
 }
 
@@ -181,23 +259,22 @@ pub struct Query<'a> {
     pub args: Args<'a>,
 }
 
+/// The sink as it was given to the engine.
+pub(crate) fn collected<S: RowSink>(sink: Box<dyn RowSink>) -> Result<Box<S>> {
+    let sink: Box<dyn std::any::Any> = sink;
+    sink.downcast().map_err(|_| {
+        Error::new(ErrorKind::Other).with_detail("the engine handed back another sink")
+    })
+}
+
 /// What the generated methods call: one function per arity.
 pub mod call {
     use super::*;
 
-    fn collected<T: FromRow>(sink: Box<dyn RowSink>) -> Result<Box<Collector<T>>> {
-        let sink: Box<dyn std::any::Any> = sink;
-        sink.downcast().map_err(|_| {
-            Error::new(ErrorKind::Other).with_detail("the engine handed back another sink")
-        })
-    }
-
-    /// A text with its arguments, bound to where it runs.
+    /// A text with its values, bound to where it runs.
     struct Prepared<'a> {
         handle: &'a Handle,
-        sql: Arc<str>,
-        statement: &'static Statement,
-        args: Args<'a>,
+        call: Call<'a>,
     }
 
     impl<'a> Prepared<'a> {
@@ -206,11 +283,26 @@ pub mod call {
             statement: &'static Statement,
             args: Args<'a>,
         ) -> Result<Self> {
+            let filled = || -> Result<_> {
+                let (params, specs, brought) = args.into_parts(statement)?;
+                let Some(slots) = statement.slots else {
+                    return Ok((statement.sql(handle.dialect())?, params, specs));
+                };
+                let wanted = Wanted::Rows;
+                let ready = prepare(handle, statement, slots, params, specs, brought, wanted)?;
+                Ok((ready.sql, ready.params, ready.specs))
+            };
+            let (sql, params, specs) =
+                filled().map_err(|error| error.with_method(statement.method))?;
             Ok(Prepared {
                 handle,
-                sql: statement.sql(handle.dialect())?,
-                statement,
-                args,
+                call: Call {
+                    sql,
+                    params,
+                    specs,
+                    method: statement.method,
+                    access: statement.access,
+                },
             })
         }
 
@@ -219,37 +311,17 @@ pub mod call {
             limit: usize,
             nullable: bool,
         ) -> Result<Box<Collector<T>>> {
-            let method = self.statement.method;
-            let named = |error: Error| error.with_method(method);
-            let (params, specs) = self.args.finish(self.statement).map_err(named)?;
-            let call = Call {
-                sql: self.sql,
-                params,
-                specs,
-                method,
-                access: self.statement.access,
-            };
-            let sink = self
-                .handle
-                .0
-                .fetch(call, Collector::<T>::new(limit, nullable))
-                .await
-                .map_err(named)?;
-            collected(sink).map_err(named)
+            let method = self.call.method;
+            let sink = Collector::<T>::new(limit, nullable);
+            let sink = self.handle.0.fetch(self.call, sink).await;
+            sink.and_then(collected)
+                .map_err(|error| error.with_method(method))
         }
 
         async fn execute(self) -> Result<u64> {
-            let method = self.statement.method;
-            let named = |error: Error| error.with_method(method);
-            let (params, specs) = self.args.finish(self.statement).map_err(named)?;
-            let call = Call {
-                sql: self.sql,
-                params,
-                specs,
-                method,
-                access: self.statement.access,
-            };
-            self.handle.0.execute(call).await.map_err(named)
+            let method = self.call.method;
+            let touched = self.handle.0.execute(self.call).await;
+            touched.map_err(|error| error.with_method(method))
         }
     }
 
@@ -260,7 +332,7 @@ pub mod call {
     }
 
     async fn one<T: Answer>(prepared: Prepared<'_>) -> Result<T> {
-        let (handle, method) = (prepared.handle, prepared.statement.method);
+        let (handle, method) = (prepared.handle, prepared.call.method);
         let found = prepared.fetch::<T::Row>(2, false).await?;
         if found.rows.len() > 1 {
             return Err(Error::new(ErrorKind::TooManyRows).with_method(method));
@@ -272,7 +344,7 @@ pub mod call {
     }
 
     async fn optional<T: Answer>(prepared: Prepared<'_>) -> Result<Option<T>> {
-        let (handle, method) = (prepared.handle, prepared.statement.method);
+        let (handle, method) = (prepared.handle, prepared.call.method);
         let found = prepared.fetch::<T::Row>(2, true).await?;
         if found.seen > 1 {
             return Err(Error::new(ErrorKind::TooManyRows).with_method(method));
@@ -419,27 +491,15 @@ pub mod call {
         method: &'static str,
     ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
         let named = move |error: Error| error.with_method(method);
-        let batches = prepared.and_then(|prepared| {
-            let (params, specs) = prepared.args.finish(prepared.statement)?;
-            let call = Call {
-                sql: prepared.sql,
-                params,
-                specs,
-                method,
-                access: prepared.statement.access,
-            };
-            Ok(prepared
-                .handle
+        let batches = match prepared {
+            Ok(Prepared { handle, call }) => handle
                 .0
-                .stream(call, Collector::<T>::new(usize::MAX, false)))
-        });
-        let batches = match batches {
-            Ok(batches) => batches,
+                .stream(call, Collector::<T>::new(usize::MAX, false)),
             Err(error) => futures_util::stream::iter([Err(error)]).boxed(),
         };
         batches.flat_map(move |batch| {
             let rows = batch
-                .and_then(collected::<T>)
+                .and_then(collected::<Collector<T>>)
                 .map(|batch| batch.rows)
                 .map_err(named);
             let items = match rows {
@@ -451,16 +511,25 @@ pub mod call {
     }
 
     /// A statement made by `sql!`, whose text depends on the return type.
-    fn written<'a, T: FromRow>(handle: &'a Handle, query: Query<'a>) -> Result<Prepared<'a>> {
-        let sql = (query.render)(handle.dialect(), T::COLUMNS)
-            .map_err(|error| error.with_method(query.statement.method))?
-            .into();
-        Ok(Prepared {
-            handle,
-            sql,
-            statement: query.statement,
-            args: query.args,
-        })
+    fn written<'a>(
+        handle: &'a Handle,
+        query: Query<'a>,
+        columns: &'static [ColumnSpec],
+    ) -> Result<Prepared<'a>> {
+        let statement = query.statement;
+        let filled = || -> Result<_> {
+            let (params, specs, _) = query.args.into_parts(statement)?;
+            let sql = (query.render)(handle.dialect(), columns)?.into();
+            Ok(Call {
+                sql,
+                params,
+                specs,
+                method: statement.method,
+                access: statement.access,
+            })
+        };
+        let call = filled().map_err(|error| error.with_method(statement.method))?;
+        Ok(Prepared { handle, call })
     }
 
     /// The methods of `Db` and `Tx` for queries without a trait.
@@ -470,7 +539,7 @@ pub mod call {
         /// # Errors
         /// What the statement's execution or a row's decoding fails with.
         pub async fn fetch_all<T: Answer>(self, handle: &Handle) -> Result<Vec<T>> {
-            rows(written::<T::Row>(handle, self)?).await
+            rows(written(handle, self, T::Row::COLUMNS)?).await
         }
 
         /// Exactly one row, on `handle`.
@@ -478,7 +547,7 @@ pub mod call {
         /// # Errors
         /// `NotFound`, `TooManyRows`, or as `fetch_all`.
         pub async fn fetch_one<T: Answer>(self, handle: &Handle) -> Result<T> {
-            one(written::<T::Row>(handle, self)?).await
+            one(written(handle, self, T::Row::COLUMNS)?).await
         }
 
         /// At most one row, on `handle`.
@@ -486,7 +555,7 @@ pub mod call {
         /// # Errors
         /// `TooManyRows`, or as `fetch_all`.
         pub async fn fetch_optional<T: Answer>(self, handle: &Handle) -> Result<Option<T>> {
-            optional(written::<T::Row>(handle, self)?).await
+            optional(written(handle, self, T::Row::COLUMNS)?).await
         }
 
         /// The number of rows touched, on `handle`.
@@ -494,17 +563,7 @@ pub mod call {
         /// # Errors
         /// What the statement's execution fails with.
         pub async fn execute(self, handle: &Handle) -> Result<u64> {
-            let sql = (self.render)(handle.dialect(), &[])
-                .map_err(|error| error.with_method(self.statement.method))?
-                .into();
-            Prepared {
-                handle,
-                sql,
-                statement: self.statement,
-                args: self.args,
-            }
-            .execute()
-            .await
+            written(handle, self, &[])?.execute().await
         }
     }
 
@@ -515,7 +574,7 @@ pub mod call {
             handle: &'a Handle,
         ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
             let method = self.statement.method;
-            flatten(written::<T>(handle, self), method)
+            flatten(written(handle, self, T::COLUMNS), method)
         }
     }
 

@@ -10,12 +10,14 @@ mod dialect;
 mod entity;
 mod error;
 mod executor;
+pub mod filter;
 mod notice;
 mod page;
 pub mod pool;
 pub mod render;
 mod repeated;
 mod row;
+pub mod slots;
 pub mod sql;
 mod statement;
 mod tenant;
@@ -32,10 +34,14 @@ pub use dialect::Dialect;
 pub use entity::{Column, Constraint, Entity, Insertable, RowValues};
 pub use error::{Error, ErrorKind, OnViolation, Result};
 pub use executor::{Args, Executor, Handle, Query, Repo, call};
+pub use filter::{Between, Filters};
 pub use notice::Notice;
-pub use page::{Cursor, Direction, Page, PageRequest, Sort, SortKey};
+pub use page::{
+    Cursor, Direction, OffsetRequest, Page, PageRequest, Paging, Slice, Sort, SortBy, SortColumn,
+    SortKey, SortText, Sorted,
+};
 pub use row::{ColumnSpec, Flow, FromRow, RawRow, Row, RowSink, column_map};
-pub use statement::{Access, Rendered, STATEMENTS, Statement};
+pub use statement::{Access, Rendered, STATEMENTS, Sample, Statement};
 pub use tenant::Tenant;
 pub use texts::Texts;
 pub use value::{Json, Param, ParamSpec, Type, Value, ValueError, ValueRef};

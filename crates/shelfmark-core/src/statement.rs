@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::row::ColumnSpec;
+use crate::slots::{self, Slots};
 use crate::value::ParamSpec;
 
 /// What a statement does to the data, which decides the connection it may take.
@@ -37,8 +38,23 @@ pub struct Statement {
     pub not_null: &'static [&'static str],
     /// What it does to the data.
     pub access: Access,
+    /// What can stand in its slots, if it has any besides `{*}`; its text then depends on the call.
+    pub slots: Option<&'static Slots>,
     /// The texts already made, by dialect.
     pub rendered: Rendered,
+}
+
+/// A text that a statement can have, to be prepared by `verify`.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// The text.
+    pub sql: Arc<str>,
+    /// Its parameters, in the order of their positions.
+    pub specs: Vec<ParamSpec>,
+    /// The columns that the result must have besides those of the return type: those that pages are cut by.
+    pub keys: Vec<ColumnSpec>,
+    /// Whether it only counts, so that its result is not that of the statement.
+    pub counts: bool,
 }
 
 impl Statement {
@@ -58,6 +74,24 @@ impl Statement {
             .map_err(|error| error.with_method(self.method))?
             .into();
         Ok(Arc::clone(cell.get_or_init(|| text)))
+    }
+
+    /// The texts that stand for all that the statement can become: its only one, or a selection where it has slots.
+    ///
+    /// # Errors
+    /// As [`sql`](Statement::sql).
+    pub fn samples(&self, dialect: Dialect) -> Result<Vec<Sample>> {
+        let specs = (self.params)();
+        match self.slots {
+            Some(slots) => slots::samples(slots, &specs, dialect)
+                .map_err(|error| error.with_method(self.method)),
+            None => Ok(vec![Sample {
+                sql: self.sql(dialect)?,
+                specs,
+                keys: Vec::new(),
+                counts: false,
+            }]),
+        }
     }
 }
 

@@ -43,14 +43,21 @@ impl Tenant {
     }
 }
 
+impl Tenant {
+    /// What it is, without saying who.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.0 {
+            Kind::Number(_) => "a number",
+            Kind::Text(_) => "a text",
+            Kind::Uuid(_) => "a UUID",
+        }
+    }
+}
+
 /// Says of which kind it is, not who: a tenant's name may be a customer's.
 impl fmt::Debug for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Kind::Number(_) => "Tenant(a number)",
-            Kind::Text(_) => "Tenant(a text)",
-            Kind::Uuid(_) => "Tenant(a UUID)",
-        })
+        write!(f, "Tenant({})", self.kind())
     }
 }
 

@@ -116,6 +116,7 @@ pub(crate) fn sql(tokens: TokenStream) -> Result<TokenStream> {
         columns: quote!(::core::option::Option::None),
         access: sql.access(),
         not_null: Vec::new(),
+        slots: None,
     }
     .registered(
         &quote!(::core::concat!(::core::file!(), ":", ::core::line!())),

@@ -14,6 +14,8 @@ pub(crate) struct StatementSource {
     pub(crate) columns: TokenStream,
     pub(crate) access: TokenStream,
     pub(crate) not_null: Vec<LitStr>,
+    /// What can stand in its slots, `None` where it has none besides `{*}`.
+    pub(crate) slots: Option<TokenStream>,
 }
 
 impl StatementSource {
@@ -28,8 +30,19 @@ impl StatementSource {
             columns,
             access,
             not_null,
+            slots,
         } = self;
+        let (slots, declared) = match slots {
+            None => (quote!(::core::option::Option::None), None),
+            Some(slots) => (
+                quote!(::core::option::Option::Some(&SLOTS)),
+                Some(quote! {
+                    static SLOTS: ::shelfmark::__private::slots::Slots = #slots;
+                }),
+            ),
+        };
         quote! {
+            #declared
             static STATEMENT: ::shelfmark::__private::Statement =
                 ::shelfmark::__private::Statement {
                     method: #method,
@@ -40,6 +53,7 @@ impl StatementSource {
                     columns: || #columns,
                     not_null: &[#(#not_null),*],
                     access: #access,
+                    slots: #slots,
                     rendered: ::shelfmark::__private::Rendered::new(),
                 };
             #[::shelfmark::__private::linkme::distributed_slice(::shelfmark::__private::STATEMENTS)]

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shelfmark::{Cursor, Db, Direction, Error, ErrorKind, Page, Sort, SortKey};
+use shelfmark::{Cursor, Db, Direction, Error, ErrorKind, Slice, Sort, SortKey};
 use shelfmark_axum::{Json, ListQuery, Problem};
 
 use crate::domain::{Show, ShowKind, limits};
@@ -54,7 +54,7 @@ impl SortKey for By {
 pub(super) async fn shows(
     State(db): State<Db>,
     list: ListQuery<Filters, By>,
-) -> Result<Json<Page<Show>>, Problem> {
+) -> Result<Json<Slice<Show>>, Problem> {
     let order = order(list.sort.as_ref())?;
     let limit = list.page.limit()?;
     let binding = binding(order, &list.filters)?;
@@ -68,7 +68,7 @@ pub(super) async fn shows(
     // One more than asked for: its presence says that there is a next page.
     let asked = i64::from(limit) + 1;
     let rows = list_shows(db.shows(), &wanted, order, after.as_ref(), asked).await?;
-    Ok(Json(Page::cut(rows, limit, |last| {
+    Ok(Json(Slice::cut(rows, limit, |last| {
         Cursor::encode(
             &binding,
             &[sort_value(last, order), Value::from(last.show_id.as_str())],

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use shelfmark::{Db, Page};
+use shelfmark::{Db, Slice};
 use shelfmark_axum::{Json, ListQuery, Path, Problem, Query};
 
 use crate::domain::{Director, GenreCount, Show, ShowDetails, YearCount};
@@ -50,10 +50,10 @@ pub(super) struct Recent {
 pub(super) async fn recent(
     State(db): State<Db>,
     list: ListQuery<Recent>,
-) -> Result<Json<Page<Show>>, Problem> {
+) -> Result<Json<Slice<Show>>, Problem> {
     let limit = first_page_only(&list.page)?;
     let items = db.shows().recent(list.filters.year, limit).await?;
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(Slice::whole(items)))
 }
 
 /// The limit of a list that has one page only.
@@ -67,18 +67,15 @@ fn first_page_only(page: &shelfmark::PageRequest) -> Result<i64, Problem> {
 pub(super) async fn genres(
     State(db): State<Db>,
     Query(()): Query<()>,
-) -> Result<Json<Page<GenreCount>>, Problem> {
-    Ok(Json(Page {
-        items: db.genres().with_counts().await?,
-        next: None,
-    }))
+) -> Result<Json<Slice<GenreCount>>, Problem> {
+    Ok(Json(Slice::whole(db.genres().with_counts().await?)))
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct DirectorShows {
     director: Director,
     #[serde(flatten)]
-    shows: Page<Show>,
+    shows: Slice<Show>,
 }
 
 pub(super) async fn of_director(
@@ -95,16 +92,13 @@ pub(super) async fn of_director(
     let items = db.directors().shows_of(id, limit).await?;
     Ok(Json(DirectorShows {
         director,
-        shows: Page { items, next: None },
+        shows: Slice::whole(items),
     }))
 }
 
 pub(super) async fn years(
     State(db): State<Db>,
     Query(()): Query<()>,
-) -> Result<Json<Page<YearCount>>, Problem> {
-    Ok(Json(Page {
-        items: db.shows().per_year().await?,
-        next: None,
-    }))
+) -> Result<Json<Slice<YearCount>>, Problem> {
+    Ok(Json(Slice::whole(db.shows().per_year().await?)))
 }

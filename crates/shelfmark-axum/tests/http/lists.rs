@@ -3,7 +3,7 @@ use axum::Router;
 use axum::routing;
 use serde::Deserialize;
 use shelfmark_axum::{Json, ListQuery, Problem};
-use shelfmark_core::{Cursor, Page, SortKey};
+use shelfmark_core::{Cursor, Slice, SortKey};
 
 use crate::answer::{Answer, get};
 
@@ -58,7 +58,7 @@ async fn shows(list: ListQuery<Filters, Key>) -> Result<String, Problem> {
 }
 
 /// The numbers from 1 to 5, by pages.
-async fn numbers(ListQuery { page, .. }: ListQuery) -> Result<Json<Page<u64>>, Problem> {
+async fn numbers(ListQuery { page, .. }: ListQuery) -> Result<Json<Slice<u64>>, Problem> {
     let begin = match &page.after {
         Some(cursor) => match *cursor.decode("numbers")? {
             [ref last] => last.as_u64().unwrap_or(0),
@@ -68,7 +68,7 @@ async fn numbers(ListQuery { page, .. }: ListQuery) -> Result<Json<Page<u64>>, P
     };
     let limit = page.limit()?;
     let rows = (begin + 1..=5).take(usize::from(limit) + 1).collect();
-    let page = Page::cut(rows, limit, |last| {
+    let page = Slice::cut(rows, limit, |last| {
         Cursor::encode("numbers", &[(*last).into()])
     })?;
     Ok(Json(page))
@@ -300,7 +300,7 @@ async fn following_next_shows_every_item_once() -> Result<()> {
     let mut seen = Vec::new();
     let mut uri = "/numbers?limit=2".to_owned();
     loop {
-        let page: Page<u64> = serde_json::from_slice(&list(&uri).await?.body)?;
+        let page: Slice<u64> = serde_json::from_slice(&list(&uri).await?.body)?;
         seen.push(page.items);
         match page.next {
             Some(next) => uri = format!("/numbers?limit=2&after={next}"),

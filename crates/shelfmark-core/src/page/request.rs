@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::Cursor;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Which page of a list is wanted: how many items at most, and after which place.
+/// Which page of a list is wanted: how many items at most, and after or before which place.
 ///
 /// A list never comes without a limit: [`DEFAULT_LIMIT`](PageRequest::DEFAULT_LIMIT) holds when none is given, and more
 /// than [`MAX_LIMIT`](PageRequest::MAX_LIMIT) is refused.
@@ -15,8 +15,10 @@ pub struct PageRequest {
     /// How many items the page may hold; read it with [`limit`](PageRequest::limit).
     #[serde(deserialize_with = "deserialize_limit")]
     pub limit: Option<u16>,
-    /// Where the page before ended; the list's first page without it.
+    /// `next` of the page before this one; the list's first page without it.
     pub after: Option<Cursor>,
+    /// `prev` of the page after this one, to go back. Not together with `after`.
+    pub before: Option<Cursor>,
 }
 
 impl PageRequest {
@@ -31,7 +33,15 @@ impl PageRequest {
         PageRequest {
             limit: Some(limit),
             after: None,
+            before: None,
         }
+    }
+
+    /// The page before `cursor`; `page.prev` can be passed as it is.
+    #[must_use]
+    pub fn before(mut self, cursor: impl Into<Option<Cursor>>) -> Self {
+        self.before = cursor.into();
+        self
     }
 
     /// The page after `cursor`; `page.next` can be passed as it is.
@@ -61,7 +71,7 @@ impl PageRequest {
 fn deserialize_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
     let request = PageRequest {
         limit: Option::deserialize(deserializer)?,
-        after: None,
+        ..PageRequest::default()
     };
     request.limit().map_err(serde::de::Error::custom)?;
     Ok(request.limit)

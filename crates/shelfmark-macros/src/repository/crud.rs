@@ -116,6 +116,7 @@ impl Draft {
                 columns: some_columns(self.row.as_ref()),
                 access: self.access,
                 not_null: Vec::new(),
+                slots: None,
             },
             items: quote!(#checks #items),
             body: self.body,

@@ -201,6 +201,7 @@ fn plan(
             columns: some_columns(row),
             access: written.sql.access(),
             not_null: written.not_null,
+            slots: None,
         },
         items: quote!(#tracked #check #items),
         body,

@@ -1,0 +1,46 @@
+//! Conditions that a caller may set or leave out: what `{filters}` becomes.
+//!
+//! A filter type says at compile time which conditions it can make; a value of it says which of them are there, and
+//! brings their values. Names of columns come from the type alone, never from a request.
+
+mod between;
+mod condition;
+mod pattern;
+mod present;
+
+pub use between::{Between, Bounds};
+pub use condition::{Comparison, Condition, Fragment, Test};
+pub use present::Present;
+
+pub(crate) use condition::{conditions_text, fragments_text, specs_of};
+
+/// A type whose fields are conditions. Derive it.
+///
+/// The conditions that are there are joined with AND; without any `{filters}` is `TRUE`, which costs nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot fill `{{filters}}`",
+    note = "add #[derive(Filters)] and #[filters(Entity)] to it"
+)]
+pub trait Filters: Send + Sync {
+    /// Every condition that it can make, in the order of its fields.
+    const CONDITIONS: &'static [Condition];
+
+    /// Tells which of [`CONDITIONS`](Filters::CONDITIONS) are there, with their values.
+    fn present<'a>(&'a self, present: &mut Present<'a>);
+}
+
+impl<F: Filters> Filters for &F {
+    const CONDITIONS: &'static [Condition] = F::CONDITIONS;
+    fn present<'a>(&'a self, present: &mut Present<'a>) {
+        (**self).present(present);
+    }
+}
+
+impl<F: Filters> Filters for Option<F> {
+    const CONDITIONS: &'static [Condition] = F::CONDITIONS;
+    fn present<'a>(&'a self, present: &mut Present<'a>) {
+        if let Some(filters) = self {
+            filters.present(present);
+        }
+    }
+}

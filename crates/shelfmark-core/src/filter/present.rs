@@ -1,0 +1,110 @@
+//! Which conditions a call brings, and their values.
+
+use std::borrow::Cow;
+
+use super::condition::{Comparison, Condition, Test};
+use super::{Bounds, pattern};
+use crate::dialect::Dialect;
+use crate::error::{Error, ErrorKind};
+use crate::value::{Param, ValueRef};
+
+/// The conditions that are there, collected by [`Filters::present`](super::Filters::present).
+#[derive(Debug)]
+pub struct Present<'a> {
+    dialect: Dialect,
+    pub(crate) all: &'static [Condition],
+    /// Each with its place among all, and the position of its first value.
+    pub(crate) found: Vec<(u32, usize)>,
+    pub(crate) values: Vec<ValueRef<'a>>,
+    /// The first value that cannot be sent.
+    pub(crate) refused: Option<Error>,
+}
+
+impl<'a> Present<'a> {
+    pub(crate) fn new(dialect: Dialect, all: &'static [Condition]) -> Self {
+        Present {
+            dialect,
+            all,
+            found: Vec::new(),
+            values: Vec::new(),
+            refused: None,
+        }
+    }
+
+    /// The same, borrowing nothing.
+    pub(crate) fn into_owned(self) -> Present<'static> {
+        Present {
+            dialect: self.dialect,
+            all: self.all,
+            found: self.found,
+            values: self.values.into_iter().map(ValueRef::into_owned).collect(),
+            refused: self.refused,
+        }
+    }
+
+    /// The condition at `nth` is there; the values that follow are its own.
+    pub fn condition(&mut self, nth: usize) {
+        let position = self.values.len();
+        self.found
+            .push((u32::try_from(nth).unwrap_or(u32::MAX), position));
+    }
+
+    /// The condition at `nth` is there, with one value: a comparison, a list, or a text to be looked for.
+    pub fn compare<P: Param + ?Sized>(&mut self, nth: usize, value: &'a P) {
+        self.condition(nth);
+        let looked_for = match self.all.get(nth).map(|condition| condition.test) {
+            Some(Test::Column {
+                comparison: Comparison::Contains,
+                ..
+            }) => Some(pattern::anywhere as fn(Dialect, &str) -> String),
+            Some(Test::Column {
+                comparison: Comparison::StartsWith,
+                ..
+            }) => Some(pattern::beginning as _),
+            _ => None,
+        };
+        self.value(value);
+        if let (Some(looked_for), Some(ValueRef::Text(text))) = (looked_for, self.values.last_mut())
+        {
+            *text = Cow::Owned(looked_for(self.dialect, text));
+        }
+    }
+
+    /// The condition at `nth` is there, with two bounds.
+    pub fn between<B: Bounds>(&mut self, nth: usize, bounds: &'a B)
+    where
+        B::Bound: Param,
+    {
+        self.condition(nth);
+        let (from, to) = bounds.bounds();
+        self.value(from);
+        self.value(to);
+    }
+
+    /// One more value of the condition that was told last.
+    pub fn value<P: Param + ?Sized>(&mut self, value: &'a P) {
+        let value = value.encode_param();
+        self.take(value);
+    }
+
+    /// One more value of the condition that was told last, made for this call.
+    pub fn made<P: Param>(&mut self, value: P) {
+        let value = value.encode_param().map(ValueRef::into_owned);
+        self.take(value);
+    }
+
+    fn take(&mut self, value: Result<ValueRef<'a>, crate::value::ValueError>) {
+        let value = value.unwrap_or_else(|error| {
+            let field = self
+                .found
+                .last()
+                .and_then(|(nth, _)| self.all.get(*nth as usize))
+                .map_or("", |condition| condition.field);
+            self.refused.get_or_insert_with(|| {
+                Error::new(ErrorKind::Encode).with_detail(format!("filter `{field}`: {error}"))
+            });
+            ValueRef::Null
+        });
+        self.values.push(value);
+    }
+}

@@ -1,0 +1,80 @@
+//! Statements with slots: `{filters}`, `{after}`, `{sort}`, `{page}` and `{tenant}` in written SQL.
+//!
+//! What can stand in the slots is declared ([`Slots`]); a call brings which of it does ([`brought`]). Together they have
+//! one text for each combination that occurs ([`text`]), and [`samples`] are the texts that `verify` prepares.
+
+mod brought;
+mod paged;
+mod prepare;
+mod samples;
+mod text;
+
+use crate::dialect::Dialect;
+use crate::error::Result;
+use crate::filter::Condition;
+use crate::page::{SortBy, SortColumn};
+use crate::render::Part;
+use crate::row::ColumnSpec;
+use crate::texts::Texts;
+
+pub(crate) use brought::Brought;
+pub use paged::{fetch_page, fetch_slice};
+pub(crate) use prepare::{Wanted, prepare};
+pub(crate) use samples::samples;
+
+/// A slot besides `{*}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// `{filters}`: the conditions that are there, or TRUE.
+    Filters,
+    /// `{after}`: the condition of the rows behind a cursor, or TRUE. Where it is not written it is part of `{filters}`.
+    After,
+    /// `{sort}`: the keys of the order, the tie-breaker last.
+    Sort,
+    /// `{page}`: `LIMIT`, and `OFFSET` where pages have numbers.
+    Page,
+    /// `{tenant}`: the tenant of the handle, as a parameter.
+    Tenant,
+}
+
+/// What can stand in the slots of a statement.
+#[derive(Debug)]
+pub struct Slots {
+    /// The written SQL.
+    pub parts: fn(Dialect) -> Result<&'static [Part]>,
+    /// What `{*}` becomes.
+    pub columns: fn() -> &'static [ColumnSpec],
+    /// The conditions of the filter type; none without `{filters}`.
+    pub conditions: fn() -> &'static [Condition],
+    /// The keys of the sort type, if there is `{sort}`.
+    pub sorts: Option<fn() -> Sorts>,
+    /// Whether pages are cut by key, if there is `{page}`.
+    pub keyset: Option<bool>,
+    /// Whether the answer holds cursors, so that the result must have the columns of the sort.
+    pub cursors: bool,
+    /// Whether the answer has the number of all rows.
+    pub counted: bool,
+    /// The tenant's column, if there is `{tenant}`.
+    pub tenant: Option<fn() -> Option<ColumnSpec>>,
+    /// The texts that calls needed so far.
+    pub texts: Texts,
+}
+
+/// The keys that a statement can be sorted by.
+#[derive(Clone, Debug)]
+pub struct Sorts {
+    /// Each with its name.
+    pub keys: Vec<(&'static str, SortColumn)>,
+    /// What tells rows apart that are equal in them.
+    pub tie_breaker: Vec<ColumnSpec>,
+}
+
+/// The keys of a sort type.
+#[must_use]
+pub fn sorts_of<K: SortBy>() -> Sorts {
+    let named = |name: &&'static str| K::from_name(name).map(|key| (*name, key.column()));
+    Sorts {
+        keys: K::names().iter().filter_map(named).collect(),
+        tie_breaker: K::tie_breaker(),
+    }
+}
