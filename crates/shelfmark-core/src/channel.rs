@@ -3,6 +3,7 @@
 //! These traits are the seam between the public crate and the engines. They speak of texts, values and sinks,
 //! never of entities, and are object-safe, so that one program serves several engines at run time.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,6 +41,44 @@ pub struct Call<'a> {
     pub method: &'static str,
     /// What the statement does to the data.
     pub access: Access,
+    /// How many rows it must touch for what it did to be kept. The channels of `Db` and `Tx` see to it; engines need not
+    /// look.
+    pub demand: Option<Demand>,
+}
+
+/// The condition under which what a statement did is kept.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// It must touch at least this number of rows, or give as many back.
+    pub rows: u64,
+    /// What the answer is otherwise.
+    pub kind: ErrorKind,
+    /// The constraint that the error names, if it is a violation of one.
+    pub constraint: Option<Cow<'static, str>>,
+}
+
+impl Demand {
+    /// Compares with the rows that were touched.
+    ///
+    /// # Errors
+    /// Of the kind demanded, with the number of rows that are missing. What the statement did has to be undone then.
+    pub fn check(&self, touched: u64) -> Result<()> {
+        if touched >= self.rows {
+            return Ok(());
+        }
+        let error = Error::new(self.kind);
+        if let Some(constraint) = &self.constraint {
+            return Err(error.with_constraint(constraint.clone()));
+        }
+        let (missing, all) = (self.rows - touched, self.rows);
+        let what = match self.kind {
+            ErrorKind::Stale => "changed or deleted since they were read",
+            _ => "not there",
+        };
+        Err(error.with_detail(format!(
+            "{missing} of {all} rows are {what}, so nothing was kept: read them again and decide"
+        )))
+    }
 }
 
 impl Call<'_> {

@@ -302,6 +302,7 @@ pub mod call {
                     specs,
                     method: statement.method,
                     access: statement.access,
+                    demand: None,
                 },
             })
         }
@@ -466,6 +467,7 @@ pub mod call {
             specs: column_params(I::COLUMNS),
             method,
             access: statement.access,
+            demand: None,
         };
         handle
             .0
@@ -526,6 +528,7 @@ pub mod call {
                 specs,
                 method: statement.method,
                 access: statement.access,
+                demand: None,
             })
         };
         let call = filled().map_err(|error| error.with_method(statement.method))?;

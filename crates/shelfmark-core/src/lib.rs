@@ -26,8 +26,8 @@ pub mod value;
 
 pub use answer::Answer;
 pub use channel::{
-    BeginOptions, BoxFuture, BoxStream, Call, Channel, DbColumn, DbType, Description, Engine,
-    Isolation, Maintenance, Session,
+    BeginOptions, BoxFuture, BoxStream, Call, Channel, DbColumn, DbType, Demand, Description,
+    Engine, Isolation, Maintenance, Session,
 };
 pub use clock::Clock;
 pub use dialect::Dialect;

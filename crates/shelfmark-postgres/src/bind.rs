@@ -327,6 +327,7 @@ mod tests {
             specs: vec![shelfmark_core::ParamSpec::of::<i32>("id")],
             method: "Shows::find",
             access: Access::Read,
+            demand: None,
         };
         let (element, error) = encode(&call.params[0], &PgType::UUID, &mut BytesMut::new())
             .err()

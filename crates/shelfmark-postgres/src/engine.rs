@@ -215,6 +215,7 @@ impl Engine for PostgresEngine {
             specs: Vec::new(),
             method: "ping",
             access: Access::Read,
+            demand: None,
         };
         Box::pin(async move { self.run(call, None, Rules::POOLED).await.map(|_| ()) })
     }

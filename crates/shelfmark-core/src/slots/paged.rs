@@ -46,6 +46,7 @@ pub async fn fetch_page<T: Answer>(
             specs,
             method: statement.method,
             access: statement.access,
+            demand: None,
         };
         let rows = fetch::<Collector<i64>>(handle, call, Collector::<i64>::new(1, false)).await;
         let rows = rows.map_err(named)?.rows;
@@ -85,6 +86,7 @@ async fn slice<T: Answer>(
         specs: ready.specs,
         method: statement.method,
         access: statement.access,
+        demand: None,
     };
     let found: Slice<T::Row> = match pages {
         Pages::Keyset(cut) => by_key(handle, call, &cut).await.map_err(named)?,

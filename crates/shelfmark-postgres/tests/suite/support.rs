@@ -166,6 +166,7 @@ pub(crate) fn call<'a>(access: Access, sql: &str, params: Vec<ValueRef<'a>>) -> 
         specs: Vec::new(),
         method: "Tests::call",
         access,
+        demand: None,
     }
 }
 

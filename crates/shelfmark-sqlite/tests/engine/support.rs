@@ -125,6 +125,7 @@ pub(crate) fn call<'a>(sql: &str, access: Access, params: Vec<ValueRef<'a>>) -> 
         specs: Vec::new(),
         method: "Tests::call",
         access,
+        demand: None,
     }
 }
 

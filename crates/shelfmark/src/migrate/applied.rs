@@ -109,6 +109,7 @@ fn call<'a>(text: &'static str, params: Vec<ValueRef<'a>>) -> Call<'a> {
         specs: Vec::new(),
         method: "Db::migrate",
         access: Access::Write,
+        demand: None,
     }
 }
 
