@@ -264,8 +264,11 @@ impl Connector {
             Purpose::Maintenance => 0,
         };
         let own = self.target.options.as_deref().unwrap_or_default();
-        // The later one wins: `options` of the target may change what is ours, but not the time zone.
-        let mut options = format!("-c statement_timeout={limit} {own} -c TimeZone=UTC");
+        // The later one wins: `options` of the target may change what is ours, but not the time zone. The tenant is empty
+        // from the start, as it is after a transaction that had one: else what a policy does outside of a tenant would
+        // depend on what its connection was used for before.
+        let mut options =
+            format!("-c statement_timeout={limit} -c shelfmark.tenant= {own} -c TimeZone=UTC");
         if purpose == Purpose::Maintenance {
             options.push_str(" -c statement_timeout=0");
         }

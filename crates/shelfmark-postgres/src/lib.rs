@@ -20,6 +20,7 @@
 //!
 //! No type of tokio-postgres is part of the public API.
 
+mod begin;
 mod bind;
 mod cancel;
 #[cfg(feature = "tls")]

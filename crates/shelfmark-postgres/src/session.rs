@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shelfmark_core::{
-    BeginOptions, BoxFuture, BoxStream, Call, Channel, Dialect, Error, ErrorKind, Isolation,
-    Result, RowSink, Session, Type, ValueRef,
+    BeginOptions, BoxFuture, BoxStream, Call, Channel, Dialect, Error, ErrorKind, Result, RowSink,
+    Session, Type, ValueRef,
 };
 use tokio::time::timeout_at;
 
+use crate::begin::begin;
 use crate::clock;
 use crate::columns::transposed;
 use crate::commit;
@@ -33,14 +34,13 @@ impl PgSession {
         options: BeginOptions,
         limit: Duration,
     ) -> Result<Self> {
-        let begin = begin_text(&options);
         let mut left = pool.most();
         loop {
             let lease = pool.acquire(options.label).await?;
             // Before it is sent, so that a dropped call is rolled back whatever the server has seen of it.
             lease.note(TRANSACTION);
             let deadline = clock::after(limit);
-            match timeout_at(deadline, command(&lease, &begin)).await {
+            match timeout_at(deadline, begin(&lease, &options)).await {
                 Ok(Ok(())) => {
                     return Ok(PgSession {
                         kept: Kept::new(lease, true, limit),
@@ -80,20 +80,6 @@ impl PgSession {
     async fn savepoint_command(&self, when: When, sql: String) -> Result<()> {
         self.kept.occupy(when).await?.command(&sql).await
     }
-}
-
-fn begin_text(options: &BeginOptions) -> String {
-    let isolation = match options.isolation {
-        Isolation::RepeatableRead => "REPEATABLE READ",
-        Isolation::Serializable => "SERIALIZABLE",
-        _ => "READ COMMITTED",
-    };
-    let access = if options.read_only {
-        " READ ONLY"
-    } else {
-        " READ WRITE"
-    };
-    format!("BEGIN ISOLATION LEVEL {isolation}{access}")
 }
 
 impl Channel for PgSession {
