@@ -87,6 +87,14 @@ fn futures(db: &TestDb) -> Vec<(&'static str, BoxFuture<'_, Result<()>>)> {
             }),
         ),
         (
+            "fetch_many",
+            Box::pin(async move {
+                let insert = write("INSERT INTO t VALUES (?1) RETURNING a");
+                let sink = Box::<Cells>::default();
+                engine.fetch_many(insert, &[], many(), sink).await.map(drop)
+            }),
+        ),
+        (
             "stream",
             Box::pin(async {
                 let mut rows = engine.stream(read("SELECT * FROM t"), Box::<Cells>::default());

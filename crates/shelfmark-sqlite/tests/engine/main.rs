@@ -8,6 +8,7 @@ mod disk;
 mod foreign_keys;
 mod locking;
 mod maintenance;
+mod many;
 mod opening;
 mod panics;
 mod sessions;

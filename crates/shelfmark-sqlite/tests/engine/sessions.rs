@@ -319,3 +319,19 @@ async fn calls_of_one_transaction_at_once_are_run_one_by_one() -> Outcome {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_changes_nothing() -> Outcome {
+    for db in both().await? {
+        let options = BeginOptions {
+            tenant: Some("7".into()),
+            ..options()
+        };
+        let session = db.engine.begin(options).await?;
+        session.execute(write("INSERT INTO t VALUES (1)")).await?;
+        session.commit().await?;
+        assert_eq!(db.number("SELECT count(*) FROM t").await?, 1);
+        db.assert_nothing_is_left_open().await?;
+    }
+    Ok(())
+}
