@@ -1,8 +1,8 @@
 //! Opening connections: which host, which settings, how long, and what an error means.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use shelfmark_core::config::{PoolSettings, PostgresTarget};
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_postgres::Config;
 
 use crate::clock;
-use crate::connection::{Connection, Parts};
+use crate::connection::{Connection, News, Parts};
 use crate::encryption::Encryption;
 use crate::error;
 use crate::tasks::Tasks;
@@ -44,19 +44,30 @@ pub(crate) struct Connector {
 
 /// The pauses between attempts to connect: longer each time, and never the same for callers that failed together.
 #[derive(Debug)]
-pub(crate) struct Pauses(Duration);
+pub(crate) struct Pauses {
+    next: Duration,
+    longest: Duration,
+}
 
 impl Default for Pauses {
     fn default() -> Self {
-        Pauses(FIRST_PAUSE)
+        Pauses::between(FIRST_PAUSE, LONGEST_PAUSE)
     }
 }
 
 impl Pauses {
+    /// Pauses that grow from `first` to `longest`.
+    pub(crate) fn between(first: Duration, longest: Duration) -> Self {
+        Pauses {
+            next: first,
+            longest,
+        }
+    }
+
     /// The end of a pause that begins now.
     pub(crate) fn next_end(&mut self) -> Instant {
-        let pause = self.0.mul_f64(0.5 + 0.5 * fastrand::f64());
-        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+        let pause = self.next.mul_f64(0.5 + 0.5 * fastrand::f64());
+        self.next = (self.next * 2).min(self.longest);
         Instant::now() + pause
     }
 }
@@ -211,17 +222,11 @@ impl Connector {
             .map_err(|cause| unreachable(place, cause))?;
         let written = wire.written();
         let probe = wire.probe().map_err(|cause| unreachable(place, cause))?;
-        let farewell = Arc::new(OnceLock::new());
+        let news = Arc::new(News::default());
         let (closing, closed) = oneshot::channel();
         let (client, driver) = self
             .encryption
-            .begin(
-                &self.settings(&address, purpose),
-                host,
-                wire,
-                closed,
-                &farewell,
-            )
+            .begin(&self.settings(&address, purpose), host, wire, closed, &news)
             .await
             .map_err(|cause| self.refused(place, cause, written.bytes()))?;
         let driver = self.tasks.spawn(driver);
@@ -233,7 +238,7 @@ impl Connector {
             host: host.to_owned(),
             encryption: Arc::clone(&self.encryption),
             expires: expiry(self.max_lifetime),
-            farewell,
+            news,
             driver,
             closing,
         }))

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{self, Either};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::{AbortHandle, yield_now};
 use tokio_postgres::{AsyncMessage, Client};
 
 use crate::encryption::Encryption;
 use crate::error;
+use crate::inbox::Ear;
 use crate::statement::Statements;
 use crate::wire::{Address, Pending, Probe, Wire, Written};
 
@@ -39,8 +40,8 @@ pub(crate) struct Connection {
     /// The name under which the server was found, for its certificate.
     host: String,
     encryption: Arc<Encryption>,
-    /// The code with which the server ended the session, once it has.
-    farewell: Arc<OnceLock<String>>,
+    /// What the driver has learned by itself.
+    news: Arc<News>,
     /// The task that moves the bytes, for ending it at once.
     driver: AbortHandle,
     /// Dropped with the connection, which tells the driver that only a second is left.
@@ -49,6 +50,17 @@ pub(crate) struct Connection {
     expires: Instant,
     /// Since when it is unused; written when it comes back to the pool.
     idle_since: Mutex<Instant>,
+}
+
+/// What the driver's task learns of the session without being asked.
+#[derive(Default)]
+pub(crate) struct News {
+    /// The code with which the server ended the session, once it has.
+    farewell: OnceLock<String>,
+    /// Who hears the messages of other sessions, where somebody listens.
+    ear: OnceLock<Ear>,
+    /// Told when the driver has ended; the listener waits for it.
+    over: Notify,
 }
 
 /// What a connection is made of, besides the driver's task.
@@ -60,7 +72,7 @@ pub(crate) struct Parts {
     pub(crate) host: String,
     pub(crate) encryption: Arc<Encryption>,
     pub(crate) expires: Instant,
-    pub(crate) farewell: Arc<OnceLock<String>>,
+    pub(crate) news: Arc<News>,
     pub(crate) driver: AbortHandle,
     pub(crate) closing: oneshot::Sender<()>,
 }
@@ -76,7 +88,7 @@ impl Connection {
             address: parts.address,
             host: parts.host,
             encryption: parts.encryption,
-            farewell: parts.farewell,
+            news: parts.news,
             driver: parts.driver,
             _closing: parts.closing,
             expires: parts.expires,
@@ -128,7 +140,18 @@ impl Connection {
 
     /// The code with which the server ended the session.
     pub(crate) fn farewell(&self) -> Option<&str> {
-        self.farewell.get().map(String::as_str)
+        self.news.farewell.get().map(String::as_str)
+    }
+
+    /// Gives the messages of other sessions to `ear`, once and for all; without one they are dropped.
+    pub(crate) fn hear_with(&self, ear: Ear) {
+        // There is one listener for each connection that listens.
+        let _ = self.news.ear.set(ear);
+    }
+
+    /// Waits until the driver has ended. One caller at a time is told.
+    pub(crate) async fn over(&self) {
+        self.news.over.notified().await;
     }
 
     /// Whether the driver has noticed that the connection is gone.
@@ -219,11 +242,12 @@ pub(crate) struct ResetError;
 pub(crate) async fn drive<S, T>(
     mut connection: tokio_postgres::Connection<S, T>,
     closing: oneshot::Receiver<()>,
-    farewell: Arc<OnceLock<String>>,
+    news: Arc<News>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    let news = EndOf(news);
     let driving = async {
         while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
             match message {
@@ -233,11 +257,16 @@ pub(crate) async fn drive<S, T>(
                     "{}",
                     notice.message()
                 ),
+                Ok(AsyncMessage::Notification(message)) => {
+                    if let Some(ear) = news.0.ear.get() {
+                        ear.hear(message.channel(), message.payload());
+                    }
+                }
                 Ok(_) => {}
                 Err(error) => {
                     if let Some(code) = error.code() {
                         // The first reason is the reason.
-                        let _ = farewell.set(code.code().to_owned());
+                        let _ = news.0.farewell.set(code.code().to_owned());
                     }
                     return;
                 }
@@ -246,5 +275,14 @@ pub(crate) async fn drive<S, T>(
     };
     if let Either::Right((_, driving)) = future::select(pin!(driving), closing).await {
         let _ = tokio::time::timeout(GOODBYE, driving).await;
+    }
+}
+
+/// Tells the owner of a connection that its driver has ended, however that came.
+struct EndOf(Arc<News>);
+
+impl Drop for EndOf {
+    fn drop(&mut self) {
+        self.0.over.notify_one();
     }
 }

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use shelfmark_core::Result;
 use shelfmark_core::config::{PostgresTarget, SslMode};
@@ -15,7 +15,7 @@ use tokio_postgres::{CancelToken, Client, Config, NoTls};
 
 #[cfg(feature = "tls")]
 use crate::certificates::Connector;
-use crate::connection::drive;
+use crate::connection::{News, drive};
 use crate::wire::{Address, SharedWire, Wire};
 
 /// The task that moves a connection's bytes.
@@ -70,24 +70,24 @@ impl Encryption {
         }
     }
 
-    /// Begins a session on `wire`. The driver ends when `closing` does; why the server ended it goes to `farewell`.
+    /// Begins a session on `wire`. The driver ends when `closing` does; what it learns meanwhile goes to `news`.
     pub(crate) async fn begin(
         &self,
         config: &Config,
         host: &str,
         wire: Wire,
         closing: oneshot::Receiver<()>,
-        farewell: &Arc<OnceLock<String>>,
+        news: &Arc<News>,
     ) -> Result<(Client, Driver), tokio_postgres::Error> {
-        let farewell = Arc::clone(farewell);
+        let news = Arc::clone(news);
         #[cfg(feature = "tls")]
         if let Some(connector) = &self.connector {
             let (client, connection) = config.connect_raw(wire, connector.connect(host)).await?;
-            return Ok((client, Box::pin(drive(connection, closing, farewell))));
+            return Ok((client, Box::pin(drive(connection, closing, news))));
         }
         let _ = host;
         let (client, connection) = config.connect_raw(wire, NoTls).await?;
-        Ok((client, Box::pin(drive(connection, closing, farewell))))
+        Ok((client, Box::pin(drive(connection, closing, news))))
     }
 
     /// Sends a cancel request.

@@ -8,7 +8,7 @@ use shelfmark_core::config::{PoolSettings, PostgresTarget};
 use shelfmark_core::pool::PoolStatus;
 use shelfmark_core::{
     Access, BeginOptions, BoxFuture, BoxStream, Call, Channel, Description, Dialect, Engine,
-    Maintenance, ParamSpec, Result, RowSink, Session, Type, ValueRef,
+    Maintenance, Notice, ParamSpec, Result, RowSink, Session, Type, ValueRef,
 };
 use tokio::time::timeout;
 
@@ -18,6 +18,7 @@ use crate::connect::Connector;
 use crate::describe::describe;
 use crate::error::{self, Link};
 use crate::keeper::fill_up;
+use crate::listen::{self, Heartbeat};
 use crate::maintenance::PgMaintenance;
 use crate::pool::Pool;
 use crate::run::{Rules, pooled};
@@ -35,6 +36,8 @@ pub struct PostgresEngine {
     limit: Duration,
     /// How long a stream waits for its reader.
     stream_idle_limit: Duration,
+    /// When a listener's connection is asked whether it lives.
+    heartbeat: Heartbeat,
 }
 
 impl PostgresEngine {
@@ -63,6 +66,7 @@ impl PostgresEngine {
             pool,
             limit: statement_timeout,
             stream_idle_limit: stream::IDLE_LIMIT,
+            heartbeat: Heartbeat::default(),
         })
     }
 
@@ -74,6 +78,16 @@ impl PostgresEngine {
     pub fn with_stream_idle_limit(self, limit: Duration) -> Self {
         PostgresEngine {
             stream_idle_limit: limit,
+            ..self
+        }
+    }
+
+    /// Asks the connection of a listener whether it lives when it has said nothing for `silence`, and takes it for lost
+    /// when it does not answer within `answer`; 15 and 5 seconds unless it is said otherwise.
+    #[must_use]
+    pub fn with_listen_heartbeat(self, silence: Duration, answer: Duration) -> Self {
+        PostgresEngine {
+            heartbeat: Heartbeat { silence, answer },
             ..self
         }
     }
@@ -218,6 +232,13 @@ impl Engine for PostgresEngine {
             demand: None,
         };
         Box::pin(async move { self.run(call, None, Rules::POOLED).await.map(|_| ()) })
+    }
+
+    fn listen(
+        &self,
+        channels: Vec<String>,
+    ) -> BoxFuture<'_, Result<BoxStream<'static, Result<Notice>>>> {
+        Box::pin(async move { listen::listen(&self.pool, &channels, self.heartbeat).await })
     }
 
     fn status(&self) -> PoolStatus {

@@ -14,7 +14,8 @@
 //! # How to read it
 //! `engine` is the public face, `run` one statement, `session` a transaction. `lease` is the heart: what a connection
 //! has to be freed of, and how. `pool` lends, `keeper` prunes, `connect` opens, `cancel` stops. `statement` prepares,
-//! `bind` and `row` convert values, `error` says what went wrong.
+//! `bind` and `row` convert values, `error` says what went wrong. `listen` keeps a connection of its own for
+//! messages, and `inbox` holds those that nobody has taken yet.
 //!
 //! The feature `tls` encrypts; without it `sslmode=require` and above are refused when the database is opened.
 //!
@@ -34,10 +35,12 @@ mod describe;
 mod encryption;
 mod engine;
 mod error;
+mod inbox;
 mod keeper;
 mod kept;
 mod lease;
 mod ledger;
+mod listen;
 mod maintenance;
 mod numeric;
 mod pool;

@@ -23,6 +23,7 @@ use crate::connection::Connection;
 use crate::error;
 use crate::keeper::Keeper;
 use crate::lease::{Lease, Place};
+use crate::listen::Listeners;
 use crate::tasks::Tasks;
 
 /// So long a connection may take to prove that it lives.
@@ -63,6 +64,8 @@ pub(crate) struct Pool {
     /// Told whenever a place becomes free, for `close`.
     pub(crate) freed: Notify,
     pub(crate) tasks: Tasks,
+    /// Told of the close, and counted; their connections are none of the places.
+    pub(crate) listeners: Listeners,
     closed: AtomicBool,
     keeper: Keeper,
 }
@@ -93,6 +96,7 @@ impl Pool {
             holders: Holders::default(),
             freed: Notify::new(),
             tasks,
+            listeners: Listeners::default(),
             closed: AtomicBool::new(false),
             keeper: Keeper::default(),
         });
@@ -223,6 +227,7 @@ impl Pool {
             in_use,
             self.holders.waiting(),
         )
+        .with_listeners(self.listeners.count())
         .with_holders(self.holders.list())
     }
 
@@ -230,12 +235,13 @@ impl Pool {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Refuses new callers, waits until `deadline` for those who hold a place, then ends every connection. Gives the
-    /// pool as it was when the waiting ended.
+    /// Refuses new callers, ends all listeners, waits until `deadline` for those who hold a place, then ends every
+    /// connection. Gives the pool as it was when the waiting ended.
     pub(crate) async fn close(&self, deadline: Instant) -> PoolStatus {
         self.closed.store(true, Ordering::Release);
         self.places.close();
         self.keeper.stop();
+        self.listeners.end();
         loop {
             let freed = self.freed.notified();
             if self.holders.held() == 0 {
