@@ -70,10 +70,10 @@ impl Arity {
                     ("Vec", Some(inner)) if !is_named(inner, "u8") => {
                         Ok(Arity::Many(inner.clone()))
                     }
-                    ("Page", Some(inner)) => Err(Error::new(
+                    (page @ ("Page" | "Slice"), Some(inner)) => Err(Error::new(
                         last.ident.span(),
                         format!(
-                            "`Page` comes with a later version; return `Vec<{}>` and take a limit",
+                            "`{page}` comes from a #[query] with `{{page}}`; here return `Vec<{}>`",
                             quote::quote!(#inner)
                         ),
                     )),
@@ -83,6 +83,20 @@ impl Arity {
             _ => Ok(Arity::One(value.clone())),
         }
     }
+}
+
+/// The `T` of `Slice<T>` and of `Page<T>`, and whether it is the latter, which has the number of all rows.
+pub(crate) fn page_of(value: &Type) -> Option<(Type, bool)> {
+    let Type::Path(path) = bare(value) else {
+        return None;
+    };
+    let last = path.path.segments.last()?;
+    let counted = match last.ident.to_string().as_str() {
+        "Slice" => false,
+        "Page" => true,
+        _ => return None,
+    };
+    only_type_argument(last).map(|row| (row.clone(), counted))
 }
 
 impl Output {
@@ -289,8 +303,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_refused_until_there_are_pages() {
-        assert!(arity("Page<Show>").contains("comes with a later version"));
+    fn pages_come_from_queries_with_a_slot_for_them() {
+        assert!(arity("Page<Show>").contains("comes from a #[query] with `{page}`"));
+        assert!(arity("Slice<Show>").contains("`Slice` comes from"));
+        let page =
+            |text| page_of(&ty(text)).map(|(row, all)| (quote::quote!(#row).to_string(), all));
+        assert_eq!(page("shelfmark::Page<Show>"), Some(("Show".into(), true)));
+        assert_eq!(page("Slice<Show>"), Some(("Show".into(), false)));
+        assert_eq!(page("Vec<Show>"), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod names;
 mod parts;
+mod slots;
 mod texts;
 
 use proc_macro2::TokenStream;
@@ -15,6 +16,8 @@ use syn::Result;
 pub(crate) use self::names::Owner;
 use self::parts::parts;
 pub(crate) use self::parts::{InList, Star};
+pub(crate) use self::slots::Slot;
+use self::slots::slots;
 pub(crate) use self::texts::{Text, Texts};
 
 /// The SQL of a statement: one text, or one for each engine that has it.
@@ -33,6 +36,8 @@ pub(crate) struct Variant {
     pub(crate) verb: String,
     /// Where the word RETURNING begins, if the statement itself has it.
     pub(crate) returning: Option<usize>,
+    /// The slots besides `{*}`, and where they stand.
+    pub(crate) slots: Vec<(Slot, usize)>,
 }
 
 impl Variant {
@@ -48,21 +53,7 @@ impl Variant {
                  use `db.transaction(async |tx| …)`",
             ));
         }
-        if let Some((name, start)) = template.pieces.iter().find_map(|piece| match piece {
-            Piece::Slot { name, start, .. } => Some((name, *start)),
-            _ => None,
-        }) {
-            return Err(text.error(
-                start,
-                match name.as_str() {
-                    "filters" | "sort" | "page" => format!("`{{{name}}}` comes with a later version"),
-                    _ => format!(
-                        "`{{{name}}}` is not a slot; write `{{*}}` or `{{alias.*}}` for the columns \
-                         of the return type, `:{name}` for an argument"
-                    ),
-                },
-            ));
-        }
+        let slots = slots(&text, &template)?;
         let (verb, returning) = verb_and_returning(&text.sql, &tokens);
         Ok(Variant {
             dialect,
@@ -71,7 +62,16 @@ impl Variant {
             class,
             verb,
             returning,
+            slots,
         })
+    }
+
+    /// Where the slot stands, if it does.
+    pub(crate) fn slot(&self, slot: Slot) -> Option<usize> {
+        self.slots
+            .iter()
+            .find(|(found, _)| *found == slot)
+            .map(|(_, at)| *at)
     }
 
     /// Where `{*}` stands, if it does.
@@ -83,7 +83,7 @@ impl Variant {
     }
 
     /// Says of which engine the text is, where there are several.
-    fn of_engine(&self) -> String {
+    pub(crate) fn of_engine(&self) -> String {
         self.dialect
             .map(|dialect| format!(" for {dialect}"))
             .unwrap_or_default()
@@ -100,18 +100,33 @@ impl Sql {
         star: Star,
         columns: &TokenStream,
     ) -> TokenStream {
-        let arm = |variant: &Variant| {
+        self.by_dialect(|variant| {
             let parts = parts(&variant.template, positions, lists, star);
             quote!(::shelfmark::__private::render::written(dialect, &#parts, #columns))
-        };
+        })
+    }
+
+    /// The body of a function that gives the parts for `dialect`.
+    pub(crate) fn parts(&self, positions: &[&str], lists: &dyn Fn(usize) -> InList) -> TokenStream {
+        self.by_dialect(|variant| {
+            let parts = parts(&variant.template, positions, lists, Star::Columns);
+            quote! {{
+                const PARTS: &[::shelfmark::__private::render::Part] = &#parts;
+                ::core::result::Result::Ok(PARTS)
+            }}
+        })
+    }
+
+    /// What `arm` makes of the text for `dialect`.
+    fn by_dialect(&self, arm: impl Fn(&Variant) -> TokenStream) -> TokenStream {
         if let [Variant { dialect: None, .. }] = self.variants.as_slice() {
-            return self.variants.iter().map(arm).collect();
+            return self.variants.iter().map(&arm).collect();
         }
         let of = |wanted: Dialect| {
             self.variants
                 .iter()
                 .find(|variant| variant.dialect == Some(wanted))
-                .map_or_else(|| without_text(wanted), arm)
+                .map_or_else(|| without_text(wanted), &arm)
         };
         let (sqlite, postgres) = (of(Dialect::Sqlite), of(Dialect::Postgres));
         quote! {

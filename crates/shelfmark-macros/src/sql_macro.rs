@@ -90,6 +90,15 @@ pub(crate) fn sql(tokens: TokenStream) -> Result<TokenStream> {
         .collect();
     let mut errors = Errors::default();
     errors.take(sql.check_names(&given, &Owner::Sql));
+    for variant in &sql.variants {
+        if let Some((slot, at)) = variant.slots.first() {
+            let name = slot.name();
+            let message = format!(
+                "`{{{name}}}` is filled by a method's argument; write a #[query] on a repository"
+            );
+            errors.push(variant.text.error(*at, message));
+        }
+    }
     errors.finish(())?;
 
     let names: Vec<&str> = values.iter().map(|value| value.name.as_str()).collect();

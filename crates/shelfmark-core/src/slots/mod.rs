@@ -78,3 +78,11 @@ pub fn sorts_of<K: SortBy>() -> Sorts {
         tie_breaker: K::tie_breaker(),
     }
 }
+
+/// The text with nothing in the slots that can be left out, for a statement with that many arguments.
+///
+/// # Errors
+/// `Unsupported` where the declaration has no text for the engine.
+pub fn bare(slots: &Slots, arguments: usize, dialect: Dialect) -> Result<String> {
+    samples::bare(slots, arguments, dialect)
+}

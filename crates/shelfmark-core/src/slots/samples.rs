@@ -1,7 +1,7 @@
 //! The texts that stand for all that a statement with slots can become, for `verify`.
 
+use super::Slots;
 use super::text::{Shape, text};
-use super::{Slots, Sorts};
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::filter::{Condition, specs_of};
@@ -27,18 +27,9 @@ pub(crate) fn samples(
         all.push((condition, filters.len()));
         filters.extend(specs_of(condition));
     }
-    let orders = orders(slots.sorts.map(|sorts| sorts()));
+    let orders = orders(slots);
     let behind = slots.keyset == Some(true);
-    let bare = Shape {
-        arguments: arguments.len(),
-        conditions: &[],
-        filter_values: 0,
-        terms: orders.first().map_or(&[], Vec::as_slice),
-        behind: false,
-        backwards: false,
-        offset: slots.keyset == Some(false),
-        count: false,
-    };
+    let bare = nothing(slots, arguments.len(), &orders);
     let mut shapes = vec![bare];
     let full = Shape {
         conditions: &all,
@@ -74,9 +65,28 @@ pub(crate) fn samples(
     shapes.iter().map(sample).collect()
 }
 
+/// The text of [`nothing`].
+pub(super) fn bare(slots: &Slots, arguments: usize, dialect: Dialect) -> Result<String> {
+    text(slots, dialect, &nothing(slots, arguments, &orders(slots)))
+}
+
+/// Nothing in the slots that can be left out.
+fn nothing<'s>(slots: &Slots, arguments: usize, orders: &'s [Vec<Term>]) -> Shape<'s> {
+    Shape {
+        arguments,
+        conditions: &[],
+        filter_values: 0,
+        terms: orders.first().map_or(&[], Vec::as_slice),
+        behind: false,
+        backwards: false,
+        offset: slots.keyset == Some(false),
+        count: false,
+    }
+}
+
 /// Each key by itself, and two of them in different directions.
-fn orders(sorts: Option<Sorts>) -> Vec<Vec<Term>> {
-    let Some(sorts) = sorts else {
+fn orders(slots: &Slots) -> Vec<Vec<Term>> {
+    let Some(sorts) = slots.sorts.map(|sorts| sorts()) else {
         return Vec::new();
     };
     let term = |column, direction| Term { column, direction };

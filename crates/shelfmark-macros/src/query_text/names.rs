@@ -29,8 +29,12 @@ impl Sql {
             let used = |name: &str| variant.template.params().any(|(found, ..)| found == name);
             for (name, span) in given {
                 if !used(name) && !meant.contains(name) {
+                    let place = match *name {
+                        "filters" | "sort" | "page" => format!("`{{{name}}}`"),
+                        _ => format!("`:{name}`"),
+                    };
                     let message = format!(
-                        "{} `{name}` is not used in the SQL{}; write `:{name}` or remove it",
+                        "{} `{name}` is not used in the SQL{}; write {place} or remove it",
                         owner.value(),
                         variant.of_engine()
                     );

@@ -4,6 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use shelfmark_core::sql::{Piece, Template};
 
+use super::slots::Slot;
+
 /// How `IN (:name)` is written.
 pub(crate) enum InList {
     /// As membership in the list that the argument is.
@@ -76,8 +78,19 @@ pub(super) fn parts(
                     parts.push(quote!(Columns { alias: ::core::option::Option::Some(#alias) }));
                 }
             },
-            // Refused when the text was read.
-            Piece::Slot { .. } => {}
+            Piece::Slot { name, .. } => {
+                if let Some((slot, alias)) = Slot::parse(name) {
+                    let slot = slot.part();
+                    let alias = match alias {
+                        Some(alias) => quote!(::core::option::Option::Some(#alias)),
+                        None => quote!(::core::option::Option::None),
+                    };
+                    parts.push(quote!(Slot {
+                        slot: #slot,
+                        alias: #alias
+                    }));
+                }
+            }
         }
     }
     parts.finish()

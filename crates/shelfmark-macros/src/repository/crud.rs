@@ -106,8 +106,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn plan(self, method: &Method) -> Plan {
-        let (render, checks, items) = (self.render, self.checks, method.items());
+    pub(super) fn plan(self) -> Plan {
+        let (render, checks) = (self.render, self.checks);
         Plan {
             doc: format!("\n\n{}", self.doc),
             statement: StatementSource {
@@ -118,7 +118,7 @@ impl Draft {
                 not_null: Vec::new(),
                 slots: None,
             },
-            items: quote!(#checks #items),
+            items: checks,
             body: self.body,
         }
     }
@@ -162,7 +162,7 @@ fn find(method: &Method, entity: &Type) -> Result<Plan> {
         checks: quote!(#keys #same),
         body,
     }
-    .plan(method))
+    .plan())
 }
 
 fn list(method: &Method, entity: &Type) -> Result<Plan> {
@@ -214,7 +214,7 @@ fn list(method: &Method, entity: &Type) -> Result<Plan> {
         checks: same,
         body,
     }
-    .plan(method))
+    .plan())
 }
 
 fn delete(method: &Method, entity: &Type) -> Result<Plan> {
@@ -259,7 +259,7 @@ fn delete(method: &Method, entity: &Type) -> Result<Plan> {
         checks,
         body,
     }
-    .plan(method))
+    .plan())
 }
 
 /// A check that the arguments are the entity's key.

@@ -14,6 +14,7 @@ use crate::fields::Errors;
 use crate::naming;
 
 /// One argument.
+#[derive(Clone)]
 pub(crate) struct Argument {
     pub(crate) ident: Ident,
     /// What `:name` calls it.
@@ -85,104 +86,40 @@ impl Method {
 
     /// The arguments' values as a call takes them.
     pub(crate) fn args(&self) -> TokenStream {
-        let count = self.arguments.len();
-        let args = quote!(::shelfmark::__private::Args::with_capacity(#count));
-        if self.arguments.is_empty() {
-            return args;
-        }
-        if !self.is_stream() {
-            // Blamed on the type of the argument where it is none that a parameter takes.
-            let binds = self.arguments.iter().map(|argument| {
-                let Argument { ident, name, ty } = argument;
-                quote_spanned!(ty.span()=> .bind(#name, &#ident))
-            });
-            return quote!(#args #(#binds)*);
-        }
-        let idents = self.arguments.iter().map(|argument| &argument.ident);
-        let names = self.arguments.iter().map(|argument| &argument.name);
-        // A stream outlives the method's body, so it takes the values along. Its type then names no lifetime but
-        // that of `self`.
-        let row = Ident::new("row", proc_macro2::Span::mixed_site());
-        quote! {
-            #args.bind_row(|#row| {
-                #(#row.push(
-                    #names,
-                    ::shelfmark::__private::Param::encode_param(&#idents).and_then(owned),
-                );)*
-            })
-        }
+        self.args_besides(&[])
+    }
+
+    /// The values of the arguments that fill no slot.
+    pub(crate) fn args_besides(&self, slots: &[&str]) -> TokenStream {
+        let values: Vec<&Argument> = self.besides(slots).collect();
+        let count = values.len();
+        // Blamed on the type of the argument where it is none that a parameter takes.
+        let binds = values.iter().map(|argument| {
+            let Argument { ident, name, ty } = argument;
+            quote_spanned!(ty.span()=> .bind(#name, &#ident))
+        });
+        quote!(::shelfmark::__private::Args::with_capacity(#count) #(#binds)*)
     }
 
     /// The specifications of the arguments.
     pub(crate) fn params(&self) -> TokenStream {
-        let specs = self.arguments.iter().map(|argument| {
+        self.params_besides(&[])
+    }
+
+    /// The specifications of the arguments that fill no slot.
+    pub(crate) fn params_besides(&self, slots: &[&str]) -> TokenStream {
+        let specs = self.besides(slots).map(|argument| {
             let (name, ty) = (&argument.name, elided(&argument.ty));
             quote_spanned!(ty.span()=> ::shelfmark::__private::ParamSpec::of::<#ty>(#name))
         });
         quote!(|| ::std::vec![#(#specs),*])
     }
 
-    /// The items that the body needs besides the statement.
-    pub(crate) fn items(&self) -> TokenStream {
-        if self.is_stream() && !self.arguments.is_empty() {
-            owned_values()
-        } else {
-            TokenStream::new()
-        }
-    }
-}
-
-/// The function that copies what a value borrows.
-fn owned_values() -> TokenStream {
-    let kinds = [
-        "Bool",
-        "I16",
-        "I32",
-        "I64",
-        "F32",
-        "F64",
-        "Uuid",
-        "Timestamp",
-        "Date",
-        "Time",
-        "Decimal",
-    ];
-    let copied = kinds.map(|kind| {
-        let kind = Ident::new(kind, proc_macro2::Span::call_site());
-        quote!(ValueRef::#kind(value) => ValueRef::#kind(value),)
-    });
-    let cloned = ["Text", "Bytes", "Json"].map(|kind| {
-        let kind = Ident::new(kind, proc_macro2::Span::call_site());
-        quote!(ValueRef::#kind(value) => {
-            ValueRef::#kind(::std::borrow::Cow::Owned(value.into_owned()))
-        })
-    });
-    quote! {
-        fn owned(
-            value: ::shelfmark::__private::ValueRef<'_>,
-        ) -> ::core::result::Result<
-            ::shelfmark::__private::ValueRef<'static>,
-            ::shelfmark::__private::ValueError,
-        > {
-            use ::shelfmark::__private::ValueRef;
-            ::core::result::Result::Ok(match value {
-                ValueRef::Null => ValueRef::Null,
-                #(#copied)*
-                #(#cloned)*
-                ValueRef::List(ty, values) => ValueRef::List(
-                    ty,
-                    values
-                        .into_iter()
-                        .map(owned)
-                        .collect::<::core::result::Result<_, _>>()?,
-                ),
-                _ => {
-                    return ::core::result::Result::Err(::shelfmark::__private::ValueError::new(
-                        "a stream cannot take a value of this kind",
-                    ));
-                }
-            })
-        }
+    /// The arguments that fill no slot, which are `:name` in the SQL.
+    pub(crate) fn besides(&self, slots: &[&str]) -> impl Iterator<Item = &Argument> {
+        self.arguments
+            .iter()
+            .filter(move |argument| !slots.contains(&argument.name.as_str()))
     }
 }
 

@@ -11,6 +11,7 @@ mod method;
 mod parse;
 mod plan;
 mod rows;
+mod slots;
 mod written;
 
 use proc_macro2::TokenStream;
@@ -130,8 +131,8 @@ fn plan(method: &Method, declaration: Declaration, entity: Option<&Path>) -> Res
         operation,
     } = declaration;
     match operation {
-        Operation::Query(sql) => written::query(method, sql),
-        Operation::Exec(sql) => written::exec(method, sql),
+        Operation::Query(sql) => written::query(method, sql, entity),
+        Operation::Exec(sql) => written::exec(method, sql, entity),
         Operation::Crud(crud) => crud::plan(method, &crud, &Attribute { name, span }, entity),
     }
 }

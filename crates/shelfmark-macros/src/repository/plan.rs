@@ -28,15 +28,34 @@ pub(crate) struct Call<'m> {
 impl<'m> Call<'m> {
     /// With the method's arguments as values.
     pub(crate) fn new(method: &'m Method) -> Self {
-        Call {
-            method,
-            args: method.args(),
-        }
+        Call::with(method, method.args())
     }
 
     /// With other values.
     pub(crate) fn with(method: &'m Method, args: TokenStream) -> Self {
+        // A stream outlives the method's body, so it takes the values along. Its type then names no lifetime but that
+        // of `self`.
+        let args = if method.is_stream() {
+            quote!(#args.into_owned())
+        } else {
+            args
+        };
         Call { method, args }
+    }
+
+    /// One page, `counted` with the number of all rows.
+    pub(crate) fn page(&self, row: &Type, counted: bool) -> TokenStream {
+        let function = if counted { "fetch_page" } else { "fetch_slice" };
+        let function = Ident::new(function, Span::call_site());
+        let args = &self.args;
+        quote_spanned! {row.span()=>
+            ::shelfmark::__private::slots::#function::<#row>(
+                ::shelfmark::__private::Executor::handle(self),
+                &STATEMENT,
+                #args,
+            )
+            .await
+        }
     }
 
     /// Blamed on the type of the row where it is none.

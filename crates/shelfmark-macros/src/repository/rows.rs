@@ -65,7 +65,7 @@ pub(super) fn update(method: &Method) -> Result<Plan> {
         checks,
         body,
     }
-    .plan(method))
+    .plan())
 }
 
 pub(super) fn insert(method: &Method) -> Result<Plan> {
@@ -73,7 +73,6 @@ pub(super) fn insert(method: &Method) -> Result<Plan> {
     let (answer, body) = inserted(method, argument, &row, "#[insert]")?;
     let returning = answer.returning();
     Ok(written_row(
-        method,
         &row,
         answer,
         body,
@@ -91,7 +90,6 @@ pub(super) fn upsert(method: &Method, on: &[LitStr]) -> Result<Plan> {
     let (answer, body) = inserted(method, argument, &row, "#[upsert]")?;
     let returning = answer.returning();
     Ok(written_row(
-        method,
         &row,
         answer,
         body,
@@ -128,7 +126,6 @@ fn inserted(
 }
 
 fn written_row(
-    method: &Method,
     row: &Type,
     answer: Answer,
     body: TokenStream,
@@ -150,7 +147,7 @@ fn written_row(
         checks: TokenStream::new(),
         body,
     }
-    .plan(method)
+    .plan()
 }
 
 pub(super) fn insert_many(method: &Method, ignore: bool) -> Result<Plan> {
@@ -223,7 +220,7 @@ fn many(
         checks: TokenStream::new(),
         body,
     }
-    .plan(method))
+    .plan())
 }
 
 /// The `T` of `&[T]`, `&Vec<T>` and `Vec<T>`.

@@ -4,47 +4,65 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use shelfmark_core::sql::Class;
 use syn::spanned::Spanned as _;
-use syn::{Error, Result, Type};
+use syn::{Error, Path, Result, Type};
 
 use super::method::Method;
 use super::parse::Written;
 use super::plan::{Call, Plan, columns_of, nothing, some_columns};
+use super::slots::Filled;
 use crate::arity::{self, Arity, Output};
 use crate::fields::Errors;
 use crate::query_text::{InList, Owner, Star, Variant};
 use crate::statement::StatementSource;
 
-pub(crate) fn query(method: &Method, written: Written) -> Result<Plan> {
+/// What a query answers with.
+struct Answer {
+    row: Type,
+    /// Whether the answer has cursors, and whether it has the number of all rows.
+    page: Option<bool>,
+    body: TokenStream,
+}
+
+pub(crate) fn query(method: &Method, written: Written, entity: Option<&Path>) -> Result<Plan> {
     let mut errors = Errors::default();
     for variant in &written.sql.variants {
         errors.take(gives_rows(variant));
     }
-    errors.take(names(method, &written));
-    let call = Call::new(method);
+    let filled = errors.take(Filled::of_query(method, &written.sql, entity));
+    let filled = filled.unwrap_or_default();
+    errors.take(names(method, &written, &filled));
+    let call = Call::with(method, filled.args(method));
     let answer = match &method.output {
-        Output::Stream { value, .. } => Ok((value.clone(), call.stream(value))),
+        Output::Stream { value, .. } => Ok(Answer {
+            row: value.clone(),
+            page: None,
+            body: call.stream(value),
+        }),
         Output::Future { value, .. } => answer(method, &call, value),
     };
-    let Some((row, body)) = errors.take(answer) else {
+    let Some(answer) = errors.take(answer) else {
         return Err(refusal(errors, method));
     };
+    errors.take(filled.fits(method, answer.page.is_some()));
     errors.finish(())?;
     let star = written
         .sql
         .variants
         .iter()
         .find_map(Variant::columns_slot)
-        .map(|_| named_columns(&row));
-    Ok(plan(method, written, Some(&row), body, star))
+        .map(|_| named_columns(&answer.row));
+    Ok(plan(method, written, &filled, Some(answer), star))
 }
 
-pub(crate) fn exec(method: &Method, written: Written) -> Result<Plan> {
+pub(crate) fn exec(method: &Method, written: Written, entity: Option<&Path>) -> Result<Plan> {
     let mut errors = Errors::default();
     for variant in &written.sql.variants {
         errors.take(gives_no_rows(variant));
     }
-    errors.take(names(method, &written));
-    let call = Call::new(method);
+    let filled = errors.take(Filled::of_exec(method, &written.sql, entity));
+    let filled = filled.unwrap_or_default();
+    errors.take(names(method, &written, &filled));
+    let call = Call::with(method, filled.args(method));
     let wanted = "#[exec] answers how many rows were touched: `u64`, `bool` (any) or `()`";
     let body = match &method.output {
         Output::Stream { .. } => {
@@ -63,7 +81,9 @@ pub(crate) fn exec(method: &Method, written: Written) -> Result<Plan> {
         return Err(refusal(errors, method));
     };
     errors.finish(())?;
-    Ok(plan(method, written, None, body, None))
+    let mut plan = plan(method, written, &filled, None, None);
+    plan.body = body;
+    Ok(plan)
 }
 
 fn refusal(errors: Errors, method: &Method) -> Error {
@@ -73,10 +93,9 @@ fn refusal(errors: Errors, method: &Method) -> Error {
         .unwrap_or_else(|| method.answer_error("unknown return type"))
 }
 
-fn names(method: &Method, written: &Written) -> Result<()> {
+fn names(method: &Method, written: &Written, filled: &Filled) -> Result<()> {
     let given: Vec<_> = method
-        .arguments
-        .iter()
+        .besides(&filled.arguments())
         .map(|argument| (argument.name.as_str(), argument.ident.span()))
         .collect();
     let name = method.ident.to_string();
@@ -84,28 +103,39 @@ fn names(method: &Method, written: &Written) -> Result<()> {
 }
 
 /// The type of a row and the call, by the arity.
-fn answer(method: &Method, call: &Call<'_>, value: &Type) -> Result<(Type, TokenStream)> {
-    match Arity::of(value)? {
-        Arity::Nothing => Err(method.answer_error(
-            "#[query] reads rows; for a statement whose answer does not matter use #[exec]",
-        )),
-        Arity::Count => Err(method.answer_error(
-            "`u64` is the number of rows touched, which #[exec] gives; a column is `i64`",
-        )),
+fn answer(method: &Method, call: &Call<'_>, value: &Type) -> Result<Answer> {
+    if let Some((row, counted)) = arity::page_of(value) {
+        let body = call.page(&row, counted);
+        let page = Some(counted);
+        return Ok(Answer { row, page, body });
+    }
+    let (row, body) = match Arity::of(value)? {
+        Arity::Nothing => {
+            return Err(method.answer_error(
+                "#[query] reads rows; for a statement whose answer does not matter use #[exec]",
+            ));
+        }
+        Arity::Count => {
+            return Err(method.answer_error(
+                "`u64` is the number of rows touched, which #[exec] gives; a column is `i64`",
+            ));
+        }
         Arity::Optional(row) => {
             let body = call.optional(&row);
-            Ok((row, body))
+            (row, body)
         }
         Arity::Many(row) => {
             let body = call.many(&row);
-            Ok((row, body))
+            (row, body)
         }
-        Arity::Bool => Ok((value.clone(), call.one(value))),
+        Arity::Bool => (value.clone(), call.one(value)),
         Arity::One(row) => {
             let body = call.one(&row);
-            Ok((row, body))
+            (row, body)
         }
-    }
+    };
+    let page = None;
+    Ok(Answer { row, page, body })
 }
 
 /// Refuses `#[query]` on a statement without rows.
@@ -171,39 +201,50 @@ fn named_columns(row: &Type) -> TokenStream {
 fn plan(
     method: &Method,
     written: Written,
-    row: Option<&Type>,
-    body: TokenStream,
+    filled: &Filled,
+    answer: Option<Answer>,
     check: Option<TokenStream>,
 ) -> Plan {
-    let positions: Vec<&str> = method
-        .arguments
+    let filling = filled.arguments();
+    let arguments: Vec<_> = method.besides(&filling).collect();
+    let positions: Vec<&str> = arguments
         .iter()
         .map(|argument| argument.name.as_str())
         .collect();
     let lists = |index: usize| {
-        let listed = method
-            .arguments
+        let listed = arguments
             .get(index)
             .is_some_and(|argument| arity::is_list(&argument.ty));
         if listed { InList::List } else { InList::Value }
     };
+    let row = answer.as_ref().map(|answer| &answer.row);
+    let page = answer.as_ref().and_then(|answer| answer.page);
     let columns = row.map_or_else(|| quote!(&[]), columns_of);
-    let render = written
-        .sql
-        .render(&positions, &lists, Star::Columns, &columns);
-    let tracked = written.sql.tracked();
-    let items = method.items();
+    let slots = (!filled.is_empty()).then(|| {
+        let parts = written.sql.parts(&positions, &lists);
+        filled.declared(&parts, &columns, page)
+    });
+    let render = match slots {
+        Some(_) => {
+            let count = arguments.len();
+            quote!(::shelfmark::__private::slots::bare(&SLOTS, #count, dialect))
+        }
+        None => written
+            .sql
+            .render(&positions, &lists, Star::Columns, &columns),
+    };
+    let (tracked, checks) = (written.sql.tracked(), filled.checks());
     Plan {
         doc: written.sql.doc(),
         statement: StatementSource {
             render: quote!(|dialect| #render),
-            params: method.params(),
+            params: method.params_besides(&filling),
             columns: some_columns(row),
             access: written.sql.access(),
             not_null: written.not_null,
-            slots: None,
+            slots,
         },
-        items: quote!(#tracked #check #items),
-        body,
+        items: quote!(#tracked #check #checks),
+        body: answer.map(|answer| answer.body).unwrap_or_default(),
     }
 }
