@@ -40,7 +40,7 @@ pub use page::{
     Cursor, Direction, OffsetRequest, Page, PageRequest, Paging, Slice, Sort, SortBy, SortColumn,
     SortKey, SortText, Sorted,
 };
-pub use row::{ColumnSpec, Flow, FromRow, RawRow, Row, RowSink, column_map};
+pub use row::{ColumnSpec, Flow, FromRow, RawRow, Row, RowSink, column_called, column_map};
 pub use statement::{Access, Rendered, STATEMENTS, Sample, Statement};
 pub use tenant::Tenant;
 pub use texts::Texts;

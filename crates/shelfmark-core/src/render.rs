@@ -440,7 +440,7 @@ const fn nth_of<'n>(names: &'n [&'n str], nth: usize) -> &'n str {
     clippy::indexing_slicing,
     reason = "iterators are not const; the loop stays below the length"
 )]
-const fn same(left: &str, right: &str) -> bool {
+pub(crate) const fn same(left: &str, right: &str) -> bool {
     let (left, right) = (left.as_bytes(), right.as_bytes());
     if left.len() != right.len() {
         return false;

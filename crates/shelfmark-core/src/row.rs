@@ -28,6 +28,32 @@ impl ColumnSpec {
     }
 }
 
+/// The column called `name` among `columns`, for a check while compiling.
+///
+/// # Panics
+/// While compiling, with `message`, when there is none; the macros call it in constants only.
+#[doc(hidden)]
+#[must_use]
+#[expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "evaluated while compiling: the panic is the compile error, and the loop stays below the length"
+)]
+pub const fn column_called(
+    columns: &'static [ColumnSpec],
+    name: &str,
+    message: &'static str,
+) -> ColumnSpec {
+    let mut nth = 0;
+    while nth < columns.len() {
+        if crate::render::same(columns[nth].name, name) {
+            return columns[nth];
+        }
+        nth += 1;
+    }
+    panic!("{}", message)
+}
+
 /// A driver's row, while it is valid.
 pub trait RawRow {
     /// The value of the column at `index`, which is below the number of names given to [`RowSink::start`].

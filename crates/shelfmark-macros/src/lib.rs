@@ -7,12 +7,15 @@
 mod arity;
 mod entity;
 mod fields;
+mod filters;
+mod fragment;
 mod from_row;
 mod insert;
 mod migrations;
 mod naming;
 mod query_text;
 mod repository;
+mod sort_by;
 mod sql_macro;
 mod statement;
 mod suggest;
@@ -49,6 +52,18 @@ pub fn entity(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Insert, attributes(insert, column))]
 pub fn insert(input: TokenStream) -> TokenStream {
     derived(input, insert::derive)
+}
+
+#[doc = include_str!("docs/filters.md")]
+#[proc_macro_derive(Filters, attributes(filters, filter))]
+pub fn filters(input: TokenStream) -> TokenStream {
+    derived(input, filters::derive)
+}
+
+#[doc = include_str!("docs/sort_by.md")]
+#[proc_macro_derive(SortBy, attributes(sort))]
+pub fn sort_by(input: TokenStream) -> TokenStream {
+    derived(input, sort_by::derive)
 }
 
 #[doc = include_str!("docs/from_row.md")]

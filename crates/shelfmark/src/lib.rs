@@ -41,6 +41,7 @@
 mod connect;
 mod db;
 mod direct;
+mod listen;
 mod migrate;
 mod scope;
 pub mod testing;
@@ -52,23 +53,27 @@ pub use shelfmark_core as __private;
 
 pub use db::Db;
 pub use futures_core::Stream;
+pub use listen::Listener;
 pub use migrate::{Applied, Migration, MigrationReport};
 pub use shelfmark_core::config::{self, DatabaseConfig, Misuse, PoolSettings, Target};
 pub use shelfmark_core::pool::{Holder, PoolStatus};
 pub use shelfmark_core::{
-    Column, Constraint, Cursor, Dialect, Direction, Entity, Error, ErrorKind, Executor, FromRow,
-    Insertable, Isolation, Json, OnViolation, Page, PageRequest, Param, Query, Repo, Result, Row,
-    Sort, SortKey, Type, Value, ValueError, ValueRef, value,
+    Between, Clock, Column, Constraint, Cursor, Dialect, Direction, Entity, Error, ErrorKind,
+    Executor, Filters, FromRow, Insertable, Isolation, Json, Notice, OffsetRequest, OnViolation,
+    Page, PageRequest, Paging, Param, Query, Repo, Result, Row, Slice, Sort, SortBy, SortKey,
+    Tenant, Type, Value, ValueError, ValueRef, value,
 };
-pub use shelfmark_macros::{Entity, FromRow, Insert, Value, migrations, repository, sql};
+pub use shelfmark_macros::{
+    Entity, Filters, FromRow, Insert, SortBy, Value, migrations, repository, sql,
+};
 pub use transaction::{Effect, Transaction, Tx};
 pub use verify::{Finding, VerifyReport};
 
 /// What most files that use the library need: `use shelfmark::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Constraint, Cursor, Db, Entity, Error, ErrorKind, Executor, FromRow, Insert, Json,
-        OnViolation, Page, PageRequest, Result, Sort, Stream, Tx, Value, migrations, repository,
-        sql,
+        Constraint, Cursor, Db, Entity, Error, ErrorKind, Executor, Filters, FromRow, Insert, Json,
+        OffsetRequest, OnViolation, Page, PageRequest, Result, Slice, Sort, SortBy, Stream, Tx,
+        Value, migrations, repository, sql,
     };
 }

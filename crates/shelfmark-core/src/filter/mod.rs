@@ -44,3 +44,9 @@ impl<F: Filters> Filters for Option<F> {
         }
     }
 }
+
+/// What a function makes of a filter's value; a function of its own, so that the closure's argument has a known type.
+#[doc(hidden)]
+pub fn made_of<T: ?Sized, P>(value: &T, make: impl FnOnce(&T) -> P) -> P {
+    make(value)
+}

@@ -9,7 +9,7 @@ use crate::row::ColumnSpec;
     message = "`{Self}` cannot fill `{{sort}}`",
     note = "add #[derive(SortBy)] and #[sort(Entity)] to the enum of the sort keys"
 )]
-pub trait SortBy: SortKey + Clone + Send + Sync {
+pub trait SortBy: SortKey + Send + Sync {
     /// What the key sorts by.
     fn column(&self) -> SortColumn;
 

@@ -10,6 +10,7 @@ mod samples;
 mod text;
 
 use crate::dialect::Dialect;
+use crate::entity::Entity;
 use crate::error::Result;
 use crate::filter::Condition;
 use crate::page::{SortBy, SortColumn};
@@ -85,4 +86,11 @@ pub fn sorts_of<K: SortBy>() -> Sorts {
 /// `Unsupported` where the declaration has no text for the engine.
 pub fn bare(slots: &Slots, arguments: usize, dialect: Dialect) -> Result<String> {
     samples::bare(slots, arguments, dialect)
+}
+
+/// The columns of an entity's key, which tell rows apart that are equal in all keys of an order.
+#[must_use]
+pub fn key_of<E: Entity>() -> Vec<ColumnSpec> {
+    let of = |name: &&str| E::COLUMNS.iter().find(|column| column.name == *name);
+    E::KEY.iter().filter_map(of).copied().collect()
 }

@@ -79,6 +79,12 @@ impl Type {
         Type::Json,
     ];
 
+    /// Whether both are the same, for checks while compiling.
+    #[must_use]
+    pub const fn is(self, other: Type) -> bool {
+        self as u8 == other as u8
+    }
+
     /// The Rust type most people would name.
     #[must_use]
     pub const fn rust_name(self) -> &'static str {
