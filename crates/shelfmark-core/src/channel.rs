@@ -146,8 +146,9 @@ pub trait Channel: Send + Sync + 'static {
 
     /// Runs a query and gives its rows in filled sinks, reading no further ahead than a batch or two.
     ///
-    /// A stream outside of a transaction that is not polled for ten minutes loses its connection, so that a forgotten one
-    /// holds none for ever; what it gives last, when it is polled again, is an error of the kind `Timeout`.
+    /// A stream that is not polled for ten minutes loses its connection, so that a forgotten one holds none for ever; a
+    /// transaction that it belongs to is rolled back. What it gives last, when it is polled again, is an error of the kind
+    /// `Timeout`.
     fn stream<'a>(
         &'a self,
         call: Call<'a>,

@@ -70,10 +70,10 @@ impl PostgresEngine {
         })
     }
 
-    /// Gives up a stream outside of a transaction whose reader asks for nothing for `limit`; ten minutes unless it is
-    /// said otherwise.
+    /// Gives up a stream whose reader asks for nothing for `limit`; ten minutes unless it is said otherwise.
     ///
-    /// Its connection is given back, and what its reader sees last is an error of the kind `Timeout`.
+    /// Its connection is given back, a transaction it belongs to is rolled back, and what its reader sees last is an
+    /// error of the kind `Timeout`.
     #[must_use]
     pub fn with_stream_idle_limit(self, limit: Duration) -> Self {
         PostgresEngine {
@@ -173,7 +173,8 @@ impl Channel for PostgresEngine {
 impl Engine for PostgresEngine {
     fn begin(&self, options: BeginOptions) -> BoxFuture<'_, Result<Arc<dyn Session>>> {
         Box::pin(async move {
-            let session = PgSession::begin(&self.pool, options, self.limit).await?;
+            let session =
+                PgSession::begin(&self.pool, options, self.limit, self.stream_idle_limit).await?;
             Ok(Arc::new(session) as Arc<dyn Session>)
         })
     }

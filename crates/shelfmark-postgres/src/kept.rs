@@ -4,10 +4,11 @@
 //! has been. In a transaction nothing but a rollback is answered then, since nobody knows how far it came.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use shelfmark_core::{Access, Call, Error, ErrorKind, Result, RowSink};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock;
@@ -20,9 +21,11 @@ use crate::run::{self, Rules};
 pub(crate) struct Kept {
     /// Empty once it was given back. The caller serialises, so the lock is free but for calls that were dropped and
     /// streams that are still read.
-    slot: Mutex<Option<Lease>>,
+    slot: Arc<Mutex<Option<Lease>>>,
     /// Whether the transaction can only be rolled back; always false outside of one.
     failed: AtomicBool,
+    /// How long nobody read a stream of the transaction, which was rolled back for that; written by the stream's watchdog.
+    forsaken: OnceLock<Duration>,
     /// Whether the calls are one transaction.
     is_transaction: bool,
     /// The deadline of each call.
@@ -41,20 +44,21 @@ pub(crate) enum When {
 }
 
 impl Kept {
-    pub(crate) fn new(lease: Lease, is_transaction: bool, limit: Duration) -> Self {
-        Kept {
-            slot: Mutex::new(Some(lease)),
+    pub(crate) fn new(lease: Lease, is_transaction: bool, limit: Duration) -> Arc<Self> {
+        Arc::new(Kept {
+            slot: Arc::new(Mutex::new(Some(lease))),
             failed: AtomicBool::new(false),
+            forsaken: OnceLock::new(),
             is_transaction,
             limit,
             ledger: Ledger::default(),
-        }
+        })
     }
 
     /// Takes the connection for one call.
-    pub(crate) async fn occupy(&self, when: When) -> Result<Occupied<'_>> {
+    pub(crate) async fn occupy(self: &Arc<Self>, when: When) -> Result<Occupied> {
         let deadline = clock::after(self.limit);
-        let Ok(mut slot) = timeout_at(deadline, self.slot.lock()).await else {
+        let Ok(mut slot) = timeout_at(deadline, Arc::clone(&self.slot).lock_owned()).await else {
             return Err(Error::new(ErrorKind::Timeout).with_detail(format!(
                 "another call of the same transaction still runs after {}ms; read a stream to its end or drop it \
                  before the next call",
@@ -62,7 +66,13 @@ impl Kept {
             )));
         };
         let Some(lease) = &*slot else {
-            return Err(Error::new(ErrorKind::TransactionClosed));
+            return Err(match self.forsaken.get() {
+                Some(idle) => Error::new(ErrorKind::TransactionAborted).with_detail(format!(
+                    "no row of a stream of the transaction was taken for {}ms, so it was rolled back",
+                    idle.as_millis()
+                )),
+                None => Error::new(ErrorKind::TransactionClosed),
+            });
         };
         if when == When::Whole && self.failed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::TransactionAborted));
@@ -73,7 +83,7 @@ impl Kept {
             return Err(error::lost(true, None));
         }
         Ok(Occupied {
-            kept: self,
+            kept: Arc::clone(self),
             slot,
             deadline,
             ended: true,
@@ -85,6 +95,11 @@ impl Kept {
         self.failed.store(false, Ordering::Release);
     }
 
+    /// Whether it was rolled back because nobody read a stream of it.
+    pub(crate) fn is_forsaken(&self) -> bool {
+        self.forsaken.get().is_some()
+    }
+
     fn fail(&self) {
         if self.is_transaction {
             self.failed.store(true, Ordering::Release);
@@ -93,15 +108,15 @@ impl Kept {
 }
 
 /// The connection while a call has it. Dropped in the middle of a call, it stops that on the server.
-pub(crate) struct Occupied<'k> {
-    pub(crate) kept: &'k Kept,
-    slot: MutexGuard<'k, Option<Lease>>,
+pub(crate) struct Occupied {
+    kept: Arc<Kept>,
+    slot: OwnedMutexGuard<Option<Lease>>,
     pub(crate) deadline: Instant,
     /// Whether no call is under way.
     ended: bool,
 }
 
-impl Occupied<'_> {
+impl Occupied {
     pub(crate) fn lease(&self) -> Result<&Lease> {
         self.slot
             .as_ref()
@@ -113,6 +128,13 @@ impl Occupied<'_> {
         self.slot
             .take()
             .ok_or_else(|| Error::new(ErrorKind::TransactionClosed))
+    }
+
+    /// Rolls the transaction back and gives its connection away: for `idle` nobody has asked for the rows of a stream.
+    pub(crate) fn forsake(mut self, idle: Duration) {
+        // Before the slot is free, so that whoever waits for it learns why it is empty.
+        let _ = self.kept.forsaken.set(idle);
+        drop(self.slot.take());
     }
 
     /// A call begins: until [`end`](Occupied::end), dropping stops it.
@@ -162,7 +184,7 @@ impl Occupied<'_> {
     }
 }
 
-impl Drop for Occupied<'_> {
+impl Drop for Occupied {
     fn drop(&mut self) {
         if self.ended {
             return;

@@ -18,7 +18,7 @@ use crate::stream::{self, Source};
 
 /// The connection of one migration run.
 pub(crate) struct PgMaintenance {
-    kept: Kept,
+    kept: Arc<Kept>,
 }
 
 impl PgMaintenance {
@@ -106,7 +106,7 @@ impl Channel for PgMaintenance {
         sink: Box<dyn RowSink>,
     ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
         stream::stream(
-            Source::Kept(&self.kept, Rules::OWN),
+            Source::Kept(&self.kept, Rules::OWN, None),
             call,
             sink,
             self.kept.limit,

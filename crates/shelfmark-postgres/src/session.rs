@@ -22,9 +22,11 @@ use crate::stream::{self, Source};
 
 /// An open transaction.
 pub(crate) struct PgSession {
-    kept: Kept,
+    kept: Arc<Kept>,
     pool: Arc<Pool>,
     options: BeginOptions,
+    /// How long a stream waits for its reader.
+    stream_idle_limit: Duration,
 }
 
 impl PgSession {
@@ -33,6 +35,7 @@ impl PgSession {
         pool: &Arc<Pool>,
         options: BeginOptions,
         limit: Duration,
+        stream_idle_limit: Duration,
     ) -> Result<Self> {
         let mut left = pool.most();
         loop {
@@ -46,6 +49,7 @@ impl PgSession {
                         kept: Kept::new(lease, true, limit),
                         pool: Arc::clone(pool),
                         options,
+                        stream_idle_limit,
                     });
                 }
                 // Nothing has been done that could be done twice.
@@ -138,7 +142,7 @@ impl Channel for PgSession {
         sink: Box<dyn RowSink>,
     ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
         stream::stream(
-            Source::Kept(&self.kept, Rules::SESSION),
+            Source::Kept(&self.kept, Rules::SESSION, Some(self.stream_idle_limit)),
             call,
             sink,
             self.kept.limit,
@@ -165,7 +169,10 @@ impl Session for PgSession {
 
     fn rollback(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let occupied = self.kept.occupy(When::Failed).await?;
+            let occupied = match self.kept.occupy(When::Failed).await {
+                Err(_) if self.kept.is_forsaken() => return Ok(()),
+                occupied => occupied?,
+            };
             let deadline = occupied.deadline;
             let lease = occupied.take()?;
             match timeout_at(deadline, command(&lease, "ROLLBACK")).await {

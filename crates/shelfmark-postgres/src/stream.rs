@@ -3,7 +3,10 @@
 //! A stream has a connection for itself, since the server stops sending while nobody reads. The deadline bounds the
 //! wait for each batch and not the whole, which may take as long as its reader wants; so the server's own deadline,
 //! which would count the reader's time, is turned off for it. Dropped before its end it stops the server. A reader that
-//! asks for nothing for [`IDLE_LIMIT`] loses its connection to others.
+//! asks for nothing for [`IDLE_LIMIT`] loses its connection to others; a transaction is rolled back for that.
+//!
+//! A transaction has a deadline as well, but that is kept by the future of its scope, and may be long: the watchdog
+//! needs nobody to poll anything.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,8 +39,8 @@ pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 pub(crate) enum Source<'a> {
     /// The pool, for as long as the stream is read; its reader may take so long to ask for the next batch.
     Pool(&'a Arc<Pool>, Duration),
-    /// The kept connection of a transaction or a migration.
-    Kept(&'a Kept, Rules),
+    /// The kept connection of a transaction, or of a migration, where nothing bounds the time of the reader.
+    Kept(&'a Arc<Kept>, Rules, Option<Duration>),
 }
 
 /// The rows of `call`, in batches.
@@ -75,30 +78,31 @@ enum State<'a> {
         call: Call<'a>,
         sink: Box<dyn RowSink>,
     },
-    Open(Open<'a>),
+    Open(Open),
     /// With its reader, who may not come back.
     Parked(Parked),
     Ended,
 }
 
-/// A connection whose rows are being read.
-enum Tied<'a> {
-    /// Given back when it is dropped, or when nobody asks for a batch for so long.
+/// A connection whose rows are being read, and how long it waits for its reader.
+enum Tied {
+    /// Given back when it is dropped.
     Lease(Lease, Duration),
-    Occupied(Occupied<'a>),
+    /// Its statement is stopped when it is dropped, and the transaction is left with nothing but a rollback.
+    Occupied(Occupied, Option<Duration>),
 }
 
-impl Tied<'_> {
+impl Tied {
     fn lease(&self) -> Result<&Lease> {
         match self {
             Tied::Lease(lease, _) => Ok(lease),
-            Tied::Occupied(occupied) => occupied.lease(),
+            Tied::Occupied(occupied, _) => occupied.lease(),
         }
     }
 
     /// A call begins; dropped from now on, it is stopped.
     fn begin(&mut self) -> Result<()> {
-        if let Tied::Occupied(occupied) = self {
+        if let Tied::Occupied(occupied, _) = self {
             occupied.begin();
         }
         self.lease()?.note(RUNNING | UNLIMITED);
@@ -119,7 +123,7 @@ impl Tied<'_> {
                 }
             }
         }
-        if let Tied::Occupied(occupied) = self {
+        if let Tied::Occupied(occupied, _) = self {
             occupied.end(failure);
         }
     }
@@ -139,7 +143,7 @@ async fn open<'a>(
     call: &Call<'a>,
     sink: Box<dyn RowSink>,
     limit: Duration,
-) -> Result<Open<'a>> {
+) -> Result<Open> {
     let reads = call.access == Access::Read;
     let (mut unsent_left, mut lost_left) = match source {
         Source::Pool(pool, _) => (pool.most(), usize::from(reads)),
@@ -151,7 +155,10 @@ async fn open<'a>(
                 let lease = pool.acquire(call.method).await?;
                 (Tied::Lease(lease, idle_limit), Rules::POOLED)
             }
-            Source::Kept(kept, rules) => (Tied::Occupied(kept.occupy(When::Whole).await?), rules),
+            Source::Kept(kept, rules, idle_limit) => {
+                let occupied = kept.occupy(When::Whole).await?;
+                (Tied::Occupied(occupied, idle_limit), rules)
+            }
         };
         let Ok(begun) = timeout(limit, start(&mut tied, call, rules)).await else {
             return Err(error::deadline(limit, reads));
@@ -184,7 +191,7 @@ async fn open<'a>(
 }
 
 /// Sends the statement, a second time where the first met a plan that no longer fits.
-async fn start(tied: &mut Tied<'_>, call: &Call<'_>, rules: Rules) -> Result<Begun, Failure> {
+async fn start(tied: &mut Tied, call: &Call<'_>, rules: Rules) -> Result<Begun, Failure> {
     let mut may_repeat = !rules.in_transaction;
     tied.begin().map_err(Failure::unsent)?;
     loop {
@@ -212,10 +219,10 @@ async fn start(tied: &mut Tied<'_>, call: &Call<'_>, rules: Rules) -> Result<Beg
 }
 
 /// A stream that is being read.
-struct Open<'a> {
+struct Open {
     rows: Pin<Box<RowStream>>,
     prepared: Arc<Prepared>,
-    tied: Tied<'a>,
+    tied: Tied,
     /// The batch that is being filled.
     sink: Box<dyn RowSink>,
     started: bool,
@@ -225,15 +232,23 @@ struct Open<'a> {
     reads: bool,
 }
 
-impl<'a> Open<'a> {
-    /// Leaves a stream with its reader, who has a batch to look at. One of a transaction ends with that.
-    fn park(self) -> State<'a> {
+impl Open {
+    /// Leaves a stream with its reader, who has a batch to look at.
+    fn park<'a>(self) -> State<'a> {
         match self.tied {
-            Tied::Lease(lease, idle_limit) => {
-                let tied = Tied::Lease(lease, idle_limit);
-                State::Parked(Parked::new(Open { tied, ..self }, idle_limit))
+            Tied::Lease(_, limit) | Tied::Occupied(_, Some(limit)) => {
+                State::Parked(Parked::new(self, limit))
             }
-            tied @ Tied::Occupied(_) => State::Open(Open { tied, ..self }),
+            Tied::Occupied(_, None) => State::Open(self),
+        }
+    }
+
+    /// Gives the connection to others, since the reader has not come back for `idle`.
+    fn forsake(self, idle: Duration) {
+        drop(self.rows);
+        match self.tied {
+            Tied::Lease(lease, _) => drop(lease),
+            Tied::Occupied(occupied, _) => occupied.forsake(idle),
         }
     }
 }
@@ -241,33 +256,43 @@ impl<'a> Open<'a> {
 /// A stream whose reader is busy with a batch, for a time that is bounded.
 struct Parked {
     /// Empty once the time was over.
-    open: Arc<Mutex<Option<Open<'static>>>>,
+    open: Arc<Mutex<Option<Open>>>,
     limit: Duration,
+    in_transaction: bool,
     /// Empties the slot in time; aborted when it is no longer needed.
     watchdog: AbortHandle,
 }
 
 impl Parked {
-    fn new(open: Open<'static>, limit: Duration) -> Self {
+    fn new(open: Open, limit: Duration) -> Self {
+        let in_transaction = matches!(open.tied, Tied::Occupied(..));
         let open = Arc::new(Mutex::new(Some(open)));
         let slot = Arc::clone(&open);
         let watchdog = tokio::spawn(async move {
             tokio::time::sleep(limit).await;
-            drop(taken(&slot));
+            if let Some(open) = taken(&slot) {
+                open.forsake(limit);
+            }
         });
         Parked {
             open,
             limit,
+            in_transaction,
             watchdog: watchdog.abort_handle(),
         }
     }
 
     /// The stream, for the reader who came back.
-    fn resume(self) -> Result<Open<'static>> {
+    fn resume(self) -> Result<Open> {
         taken(&self.open).ok_or_else(|| {
+            let consequence = if self.in_transaction {
+                "its transaction was rolled back"
+            } else {
+                "its connection was given back"
+            };
             Error::new(ErrorKind::Timeout).with_detail(format!(
-                "no row of the stream was taken for {}ms, so its connection was given back; read a stream without \
-                 such pauses, or in pages",
+                "no row of the stream was taken for {}ms, so {consequence}; read a stream without such pauses, or in \
+                 pages",
                 self.limit.as_millis()
             ))
         })
@@ -282,7 +307,7 @@ impl Drop for Parked {
     }
 }
 
-fn taken(slot: &Mutex<Option<Open<'static>>>) -> Option<Open<'static>> {
+fn taken(slot: &Mutex<Option<Open>>) -> Option<Open> {
     // Nothing but this happens under the lock.
     slot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
@@ -294,7 +319,7 @@ enum Filled {
     Nothing,
 }
 
-impl Open<'_> {
+impl Open {
     /// Reads until a batch is full or the result has ended.
     async fn fill(&mut self) -> Result<Filled> {
         let mut bytes = 0;

@@ -131,7 +131,8 @@ impl SqliteEngine {
 
     /// Gives up a stream whose reader takes nothing for `limit`; ten minutes unless it is said otherwise.
     ///
-    /// Its connection is given back, and what its reader sees last is an error of the kind `Timeout`.
+    /// Its connection is given back, a transaction it belongs to is rolled back, and what its reader sees last is an
+    /// error of the kind `Timeout`.
     #[must_use]
     pub fn with_stream_idle_limit(self, limit: Duration) -> Self {
         self.site.limit_idle_streams(limit);

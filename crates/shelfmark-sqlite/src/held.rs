@@ -5,7 +5,8 @@
 //! thread, rolls back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use shelfmark_core::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -39,6 +40,8 @@ pub(crate) struct Held {
     streams: bool,
     /// Whether a call was dropped or panicked before it ended; written by its future.
     broken: Arc<AtomicBool>,
+    /// How long nobody read a stream of the transaction, which was rolled back for that; written by the stream's thread.
+    forsaken: Arc<OnceLock<Duration>>,
 }
 
 /// The calls that a broken transaction still answers.
@@ -58,6 +61,7 @@ impl Held {
             bond,
             streams: role != Role::Only,
             broken: Arc::default(),
+            forsaken: Arc::default(),
         }
     }
 
@@ -80,6 +84,12 @@ impl Held {
     pub(crate) async fn lock(&self, when: When) -> Result<Occupied> {
         let slot = Arc::clone(&self.slot).lock_owned().await;
         if slot.is_none() {
+            if let Some(idle) = self.forsaken.get() {
+                return Err(Error::new(ErrorKind::TransactionAborted).with_detail(format!(
+                    "no row of a stream of the transaction was taken for {}ms, so it was rolled back",
+                    idle.as_millis()
+                )));
+            }
             return Err(if self.site.phase() == Phase::Open {
                 Error::new(ErrorKind::TransactionClosed)
             } else {
@@ -94,6 +104,7 @@ impl Held {
         Ok(Occupied {
             slot,
             bond: self.bond,
+            forsaken: Arc::clone(&self.forsaken),
         })
     }
 
@@ -162,7 +173,11 @@ impl Held {
     /// Gives the lease back, which rolls back what is open. There is nothing left to fail: a connection that cannot
     /// be rolled back is closed, and that is a rollback, too.
     pub(crate) async fn give_back(&self) -> Result<()> {
-        let mut occupied = self.lock(When::Broken).await?;
+        let mut occupied = match self.lock(When::Broken).await {
+            // Rolled back already.
+            Err(_) if self.forsaken.get().is_some() => return Ok(()),
+            occupied => occupied?,
+        };
         // Not stopped when the future is dropped: what began as a rollback ends as one.
         let returned = tokio::task::spawn_blocking(move || drop(occupied.slot.take()));
         // Without a runtime the lease was dropped on the spot.
@@ -217,9 +232,22 @@ impl Drop for Alarm {
 pub(crate) struct Occupied {
     slot: OwnedMutexGuard<Option<Lease>>,
     bond: Bond,
+    forsaken: Arc<OnceLock<Duration>>,
 }
 
 impl Occupied {
+    /// Whether the connection is that of a transaction.
+    pub(crate) fn is_transaction(&self) -> bool {
+        self.bond == Bond::Transaction
+    }
+
+    /// Rolls the transaction back and gives its connection away: for `idle` nobody has taken the rows of a stream.
+    pub(crate) fn forsake(&mut self, idle: Duration) {
+        // Before the slot is free, so that whoever waits for it learns why it is empty.
+        let _ = self.forsaken.set(idle);
+        drop(self.slot.take());
+    }
+
     /// Has the connection replaced when the lease ends.
     pub(crate) fn spend(&mut self) {
         if let Some(lease) = self.slot.as_mut() {

@@ -82,9 +82,16 @@ impl Channel for Held {
             if self.streams() && job.route() == Route::Read {
                 let mut occupied = self.lock(When::Whole).await?;
                 return Ok(stream::batches(self.site(), move |token, outlet| {
-                    occupied.run(token, |connection| {
+                    let outcome = occupied.run(token, |connection| {
                         stream::pump(connection, job, sink, outlet)
-                    })
+                    });
+                    match outlet.gave_up() {
+                        Some(limit) if occupied.is_transaction() => {
+                            occupied.forsake(limit);
+                            Err(stream::given_up(limit, "its transaction was rolled back"))
+                        }
+                        _ => outcome,
+                    }
                 }));
             }
             let sink = self

@@ -5,6 +5,7 @@
 //! the connection back.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
@@ -51,9 +52,16 @@ type LastWord = Arc<Mutex<Option<Last>>>;
 pub(crate) struct Outlet {
     sender: mpsc::Sender<Filled>,
     site: Arc<Site>,
+    /// How long the reader has taken nothing, once that was too long.
+    gave_up: Cell<Option<Duration>>,
 }
 
 impl Outlet {
+    /// How long the reader had taken nothing when it was given up.
+    pub(crate) fn gave_up(&self) -> Option<Duration> {
+        self.gave_up.get()
+    }
+
     /// Hands a batch over, waiting for room.
     ///
     /// # Errors
@@ -73,14 +81,22 @@ impl Outlet {
             match select(sent, stopping).await {
                 Either::Left((Ok(Ok(())), _)) => Ok(()),
                 Either::Left((Ok(Err(_)), _)) => Err(reader_gone()),
-                Either::Left((Err(_), _)) => Err(Error::new(ErrorKind::Timeout).with_detail(format!(
-                    "no row of the stream was taken for {}ms, so its connection was given back; read a stream without such pauses, or in pages",
-                    limit.as_millis()
-                ))),
+                Either::Left((Err(_), _)) => {
+                    self.gave_up.set(Some(limit));
+                    Err(given_up(limit, "its connection was given back"))
+                }
                 Either::Right(_) => Err(closed()),
             }
         })
     }
+}
+
+/// What the reader of a stream is told who took nothing for `limit`.
+pub(crate) fn given_up(limit: Duration, consequence: &str) -> Error {
+    Error::new(ErrorKind::Timeout).with_detail(format!(
+        "no row of the stream was taken for {}ms, so {consequence}; read a stream without such pauses, or in pages",
+        limit.as_millis()
+    ))
 }
 
 /// Nobody is left who could see it.
@@ -102,6 +118,7 @@ pub(crate) fn batches(
     let outlet = Outlet {
         sender,
         site: Arc::clone(site),
+        gave_up: Cell::new(None),
     };
     tokio::task::spawn_blocking(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&token, &outlet)));

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use futures_util::StreamExt as _;
-use shelfmark_core::{Channel as _, Engine as _, ErrorKind, ValueRef};
+use shelfmark_core::{Channel, Engine as _, ErrorKind, ValueRef};
 use shelfmark_postgres::PostgresEngine;
 
 use crate::support::{
-    BEGIN, Db, Keep, in_use, kept, one, pool_of, read, target, text, until, write,
+    BEGIN, Db, Keep, Observer, in_use, kept, one, pool_of, read, target, text, until, write,
 };
 
 fn series(to: u32) -> shelfmark_core::Call<'static> {
@@ -103,6 +104,61 @@ async fn a_slow_reader_holds_the_server_back_and_not_the_rows() -> anyhow::Resul
     Ok(())
 }
 
+/// How many rows the server has made, once it makes no further ones.
+async fn made(observer: &Observer) -> anyhow::Result<usize> {
+    let mut before = 0;
+    for _ in 0..200 {
+        let now = observer
+            .text("SELECT last_value FROM progress")
+            .await?
+            .parse()?;
+        if now == before {
+            return Ok(now);
+        }
+        before = now;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("the server makes rows although nobody takes them: {before}")
+}
+
+#[tokio::test]
+async fn a_million_rows_are_made_no_faster_than_they_are_read() -> anyhow::Result<()> {
+    let db = Db::with(pool_of(2)).await?;
+    db.script("CREATE SEQUENCE progress").await?;
+    let observer = db.observer().await?;
+    let sql = "SELECT nextval('progress'), repeat('x', 1000) FROM generate_series(1, 1000000)";
+    let session = db.engine.begin(BEGIN).await?;
+    for (place, reads_to_the_end) in [(&*db.engine as &dyn Channel, true), (&*session, false)] {
+        observer.run("ALTER SEQUENCE progress RESTART").await?;
+        let mut batches = place.stream(read(sql, Vec::new()), Box::new(Keep::default()));
+        let mut taken = 0;
+        for _ in 0..5 {
+            for _ in 0..20 {
+                let batch = batches.next().await.transpose()?;
+                taken += batch.context("it ended")?.held();
+            }
+            // What is under way is in the buffers of two sockets, of at most some megabytes each.
+            let ahead = made(&observer).await? - taken;
+            assert!(ahead < 50_000, "{ahead} rows ahead of the reader");
+        }
+        while let Some(batch) = batches.next().await {
+            taken += batch?.held();
+            if !reads_to_the_end {
+                break;
+            }
+        }
+        drop(batches);
+        observer.until("state = 'active'", 0).await?;
+        if reads_to_the_end {
+            assert_eq!(taken, 1_000_000);
+        } else {
+            assert!(made(&observer).await? < 100_000);
+        }
+    }
+    session.rollback().await?;
+    until("the place is free", || in_use(&db) == 0).await
+}
+
 #[tokio::test]
 async fn a_batch_that_does_not_come_in_time_is_an_error() -> anyhow::Result<()> {
     let db = Db::limited(pool_of(1), Duration::from_millis(500)).await?;
@@ -153,10 +209,13 @@ async fn a_stream_of_a_transaction_sees_its_writes_and_lets_it_go_on() -> anyhow
 #[tokio::test]
 async fn a_dropped_stream_of_a_transaction_leaves_nothing_but_the_rollback() -> anyhow::Result<()> {
     let db = Db::with(pool_of(1)).await?;
+    let observer = db.observer().await?;
     let session = db.engine.begin(BEGIN).await?;
     let mut batches = session.stream(series(10_000_000), Box::new(Keep::default()));
     batches.next().await.transpose()?;
     drop(batches);
+    // At once, and not only when the transaction is over.
+    observer.until("state = 'active'", 0).await?;
     let error = session.commit().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TransactionAborted);
     session.rollback().await?;
@@ -221,5 +280,75 @@ async fn a_stream_that_is_read_no_further_gives_its_connection_back() -> anyhow:
          pauses, or in pages"
     );
     assert!(batches.next().await.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_transaction_whose_stream_is_read_no_further_is_rolled_back() -> anyhow::Result<()> {
+    let db = Db::with(pool_of(1)).await?;
+    db.script("CREATE TABLE t (n int)").await?;
+    let observer = db.observer().await?;
+    let engine = PostgresEngine::open(&db.target, &pool_of(1), Duration::from_secs(30))
+        .await?
+        .with_stream_idle_limit(Duration::from_millis(200));
+    let session = engine.begin(BEGIN).await?;
+    session
+        .execute(write("INSERT INTO t VALUES (1)", Vec::new()))
+        .await?;
+    let mut batches = session.stream(series(10_000_000), Box::new(Keep::default()));
+    batches.next().await.transpose()?;
+    // Waits for the only connection, and gets it, although nobody has polled or dropped anything of the transaction.
+    let settings = "SELECT current_setting('statement_timeout') || (SELECT count(*) FROM t)";
+    assert_eq!(one(&engine, settings).await?, text("31s0"));
+    observer
+        .until("state = 'active' OR state LIKE 'idle in transaction%'", 0)
+        .await?;
+    let error = batches.next().await.map(Result::err).unwrap_or_default();
+    let error = error.context("no error")?;
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(
+        error.to_string(),
+        "no row of the stream was taken for 200ms, so its transaction was rolled back; read a stream without such \
+         pauses, or in pages"
+    );
+    assert!(batches.next().await.is_none());
+    drop(batches);
+    let insert = session
+        .execute(write("INSERT INTO t VALUES (2)", Vec::new()))
+        .await;
+    for outcome in [insert.map(drop), session.commit().await] {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TransactionAborted);
+        assert_eq!(
+            error.to_string(),
+            "no row of a stream of the transaction was taken for 200ms, so it was rolled back"
+        );
+    }
+    session.rollback().await?;
+    drop(session);
+    assert_eq!(
+        one(&engine, "SELECT count(*) FROM t").await?,
+        ValueRef::I64(0)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_of_a_transaction_that_is_read_slowly_is_kept() -> anyhow::Result<()> {
+    let db = Db::with(pool_of(1)).await?;
+    let engine = PostgresEngine::open(&db.target, &pool_of(1), Duration::from_secs(30))
+        .await?
+        .with_stream_idle_limit(Duration::from_millis(400));
+    let session = engine.begin(BEGIN).await?;
+    let mut batches = session.stream(series(256 * 12), Box::new(Keep::default()));
+    let mut rows = 0;
+    // Longer than the limit as a whole, and each pause is shorter.
+    while let Some(batch) = batches.next().await {
+        rows += kept(batch?).len();
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    drop(batches);
+    assert_eq!(rows, 256 * 12);
+    session.commit().await?;
     Ok(())
 }

@@ -91,6 +91,60 @@ async fn a_stream_reads_a_few_batches_ahead_and_no_more() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_million_rows_are_read_without_being_held() -> Outcome {
+    let db = file().await?;
+    let session = begin(&*db.engine).await?;
+    let places: [&dyn Channel; 2] = [&*db.engine, &*session];
+    for place in places {
+        let rows_read = Arc::new(AtomicUsize::new(0));
+        let sink = Counting {
+            read: Arc::clone(&rows_read),
+            held: 0,
+        };
+        let sql = numbers(1_000_000);
+        let mut batches = place.stream(read(&sql), Box::new(sink));
+        let mut taken = 0;
+        while let Some(batch) = batches.next().await {
+            taken += batch?.held();
+            let ahead = rows_read.load(Ordering::SeqCst) - taken;
+            assert!(ahead <= 4 * 256, "{ahead} rows ahead");
+            if taken % (100_000 / 256 * 256) == 0 {
+                // Long enough to read ahead as far as it ever would.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        assert_eq!(taken, 1_000_000);
+    }
+    session.commit().await?;
+    db.assert_nothing_is_left_open().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_dropped_in_the_middle_reads_no_further_and_frees_its_connection() -> Outcome {
+    let db = file().await?;
+    let session = begin(&*db.engine).await?;
+    let places: [&dyn Channel; 2] = [&*db.engine, &*session];
+    for place in places {
+        let rows_read = Arc::new(AtomicUsize::new(0));
+        let sink = Counting {
+            read: Arc::clone(&rows_read),
+            held: 0,
+        };
+        let sql = numbers(1_000_000);
+        let mut batches = place.stream(read(&sql), Box::new(sink));
+        batches.next().await.ok_or("it was empty")??;
+        drop(batches);
+        // The next statement of a transaction has the connection, so nobody reads on it.
+        assert_eq!(number(place, "SELECT count(*) FROM t").await?, 0);
+        let ahead = rows_read.load(Ordering::SeqCst);
+        assert!(ahead <= 5 * 256, "{ahead} rows were read");
+    }
+    session.rollback().await?;
+    drop(session);
+    db.assert_nothing_is_left_open().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_dropped_while_sqlite_works_stops_it() -> Outcome {
     let db = file().await?;
     let mut batches = db.engine.stream(read(ENDLESS), Box::<Cells>::default());
@@ -205,6 +259,48 @@ async fn a_stream_that_is_read_no_further_gives_its_connection_back() -> Outcome
         "no row of the stream was taken for 100ms, so its connection was given back; read a stream without such \
          pauses, or in pages"
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_whose_stream_is_read_no_further_is_rolled_back() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let engine = SqliteEngine::open(&folder.path().join("test.db"), &settings())
+        .await?
+        .with_stream_idle_limit(Duration::from_millis(100));
+    engine.execute(write("CREATE TABLE t (a INTEGER)")).await?;
+    let session = begin(&engine).await?;
+    session.execute(write("INSERT INTO t VALUES (1)")).await?;
+    let sql = numbers(1_000_000);
+    let mut batches = session.stream(read(&sql), Box::<Cells>::default());
+    batches.next().await.ok_or("it ended")??;
+    // Waits for the writer, which is free although nobody has polled or dropped anything of the transaction.
+    engine.execute(write("INSERT INTO t VALUES (2)")).await?;
+    assert_eq!(number(&engine, "SELECT sum(a) FROM t").await?, 2);
+    let mut last = None;
+    while let Some(batch) = batches.next().await {
+        last = batch.err();
+    }
+    drop(batches);
+    let error = last.ok_or("the stream ended as if it were whole")?;
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(
+        error.to_string(),
+        "no row of the stream was taken for 100ms, so its transaction was rolled back; read a stream without such \
+         pauses, or in pages"
+    );
+    let insert = session.execute(write("INSERT INTO t VALUES (3)")).await;
+    for outcome in [insert.map(drop), session.commit().await] {
+        let error = outcome.err().ok_or("it went on")?;
+        assert_eq!(error.kind(), ErrorKind::TransactionAborted);
+        assert_eq!(
+            error.to_string(),
+            "no row of a stream of the transaction was taken for 100ms, so it was rolled back"
+        );
+    }
+    session.rollback().await?;
+    drop(session);
+    assert_eq!(number(&engine, "SELECT sum(a) FROM t").await?, 2);
     Ok(())
 }
 
