@@ -12,13 +12,22 @@
 mod library;
 
 mod arity;
+mod bytes_and_uuids;
 mod constraints;
 mod crud;
 mod database;
+mod decimals;
+mod documents;
+mod filters;
+mod floats;
+mod integers;
+mod isolation;
 mod lists;
 mod migrations;
+mod moments;
 mod nulls;
 mod savepoints;
+mod skew;
 mod text_order;
 mod text_rules;
 mod transactions;
