@@ -3,10 +3,14 @@
 //! A case is written once, with [`on_every_engine!`]; the macro makes three tests of it. A difference between engines is
 //! a failing test or a line in PORTABILITY.md, never an `if` in a case.
 
+mod steps;
+
 use std::future::Future;
 use std::ops::Deref;
 
 use shelfmark::{DatabaseConfig, Db, Migration, Misuse};
+
+pub use steps::Steps;
 
 /// What a case answers.
 pub type TestResult = anyhow::Result<()>;
