@@ -98,7 +98,10 @@ impl Inbox {
 
     /// Nothing more will come; what waits can still be taken.
     pub(crate) fn end(&self) {
-        self.change(|state| state.ended = true);
+        self.change(|state| {
+            state.session += 1;
+            state.ended = true;
+        });
     }
 
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Notice>>> {
@@ -261,6 +264,7 @@ mod tests {
         inbox.resume();
         ear.hear("c", "3");
         inbox.end();
+        ear.hear("c", "4");
         assert_eq!(taken(&inbox), "1 2 interrupted refused resumed 3 |");
         assert_eq!(taken(&inbox), "|");
     }
@@ -310,7 +314,10 @@ mod tests {
             inbox.resume();
             ear.hear("c", "lost");
         }
-        assert_eq!(without_filling(&inbox), "missed 10000 interrupted resumed");
+        assert_eq!(
+            without_filling(&inbox),
+            "missed 10000 interrupted refused resumed"
+        );
 
         let (inbox, _) = full();
         inbox.interrupt();

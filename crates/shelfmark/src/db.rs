@@ -12,6 +12,7 @@ use shelfmark_core::pool::PoolStatus;
 use shelfmark_core::{Answer, Dialect, Engine, Error, Executor, FromRow, Handle, Query, Result};
 
 use crate::direct::{Direct, Limits};
+use crate::listen::{self, Listener};
 use crate::migrate::{self, Migration, MigrationReport};
 use crate::scope;
 use crate::transaction::{Transaction, Tx};
@@ -169,6 +170,49 @@ impl Db {
         Transaction::new(Arc::clone(&self.shared), scope::label(Location::caller()))
     }
 
+    /// Listens on `channels`, as `LISTEN` does: PostgreSQL only. Answers when the server has accepted all of them, so
+    /// that whatever is [sent](Db::notify) from then on arrives.
+    ///
+    /// A channel needs no declaration. Its name is taken as it is, upper and lower case differ (`db.listen(["Shows"])`
+    /// hears `NOTIFY "Shows"`, not `NOTIFY Shows`). See [`Listener`] for what is promised.
+    ///
+    /// ```no_run
+    /// use shelfmark::Notice;
+    /// use shelfmark::prelude::*;
+    ///
+    /// # async fn read_all(_: &Db) -> Result<()> { Ok(()) }
+    /// # async fn read_one(_: &Db, _: &str) -> Result<()> { Ok(()) }
+    /// async fn keep_in_step(db: &Db) -> Result<()> {
+    ///     let mut listener = db.listen(["shows"]).await?;
+    ///     read_all(db).await?;
+    ///     while let Some(notice) = listener.next().await {
+    ///         match notice {
+    ///             Ok(Notice::Message { payload, .. }) => read_one(db, &payload).await?,
+    ///             // Messages are lost: look at the tables.
+    ///             Ok(Notice::Resumed | Notice::Missed { .. }) => read_all(db).await?,
+    ///             Ok(_) => {}
+    ///             // The server refuses the listener, which goes on trying.
+    ///             Err(error) => eprintln!("{error}"),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` without a channel, or for a name that is empty, longer than 63 bytes or contains NUL;
+    /// `Unsupported` on SQLite and in memory; `Connection` when the database cannot be reached within the pool's acquire
+    /// timeout, or was closed.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection that was opened.
+    pub async fn listen<C: Into<String>>(
+        &self,
+        channels: impl IntoIterator<Item = C>,
+    ) -> Result<Listener> {
+        listen::listen(self, channels.into_iter().map(Into::into).collect()).await
+    }
+
     /// One round trip to the database.
     ///
     /// # Errors
@@ -269,6 +313,22 @@ macro_rules! queries_without_a_trait {
             /// Dropping the future stops the statement on the server; whether it was done is then unknown.
             pub async fn execute(&self, query: Query<'_>) -> Result<u64> {
                 query.execute(self.handle()).await
+            }
+
+            /// Sends a message to all who [listen](crate::Db::listen) on `channel`: PostgreSQL only.
+            ///
+            /// On a `Db` it goes out at once. On a `Tx` it goes out with the commit, and never without it; the same
+            /// message twice in one transaction goes out once.
+            ///
+            /// # Errors
+            /// `InvalidInput`, before anything is sent, for a channel that is empty, longer than 63 bytes or contains
+            /// NUL, and for a payload of more than 7,999 bytes or with NUL. `Unsupported` on SQLite and in memory. Else
+            /// as [`execute`](Self::execute).
+            ///
+            /// # Cancel safety
+            /// Dropped, a message on a `Db` may or may not go out; a transaction is aborted.
+            pub async fn notify(&self, channel: &str, payload: &str) -> Result<()> {
+                listen::notify(self.handle(), channel, payload).await
             }
 
             /// The rows of a statement made by [`sql!`](crate::sql) as they come, in bounded memory.

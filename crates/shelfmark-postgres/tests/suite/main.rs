@@ -13,6 +13,7 @@ mod describing;
 mod encryption;
 mod errors;
 mod faults;
+mod listen;
 mod lists;
 mod maintenance;
 mod many;
