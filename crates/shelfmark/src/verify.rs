@@ -5,7 +5,7 @@ use std::fmt;
 use shelfmark_core::sql::outer_joined_tables;
 use shelfmark_core::{
     ColumnSpec, DbColumn, Description, Dialect, Engine, Error, ErrorKind, Result, STATEMENTS,
-    Statement,
+    Sample, Statement,
 };
 
 /// One statement that does not fit the schema, and why.
@@ -117,35 +117,34 @@ async fn check(
             problem,
         });
     };
-    let sql = match statement.sql(engine.dialect()) {
-        Ok(sql) => sql,
+    let samples = match statement.samples(engine.dialect()) {
+        Ok(samples) => samples,
         Err(error) => {
-            found(
-                "",
-                error
-                    .detail()
-                    .unwrap_or("has no text for this engine")
-                    .to_owned(),
-            );
+            let problem = error.detail().unwrap_or("has no text for this engine");
+            found("", problem.to_owned());
             return Ok(());
         }
     };
-    let specs = (statement.params)();
-    match engine.describe(&sql, &specs).await {
-        Ok(description) => {
-            for problem in problems(statement, &sql, &description) {
-                found(&sql, problem);
+    // What is wrong with one text of a statement with slots mostly is with others, too.
+    let mut told: Vec<String> = Vec::new();
+    for sample in &samples {
+        let problems = match engine.describe(&sample.sql, &sample.specs).await {
+            Ok(description) => problems(statement, sample, &description),
+            Err(error) if error.is_unavailable() || error.is_timeout() => return Err(error),
+            // Of a statement without a trait the types of the values are known at its calls only.
+            Err(error) if sample.specs.is_empty() && error.code().is_some_and(is_untyped) => {
+                Vec::new()
             }
-            Ok(())
-        }
-        Err(error) if error.is_unavailable() || error.is_timeout() => Err(error),
-        // Of a statement without a trait the types of the values are known at its calls only.
-        Err(error) if specs.is_empty() && error.code().is_some_and(is_untyped) => Ok(()),
-        Err(error) => {
-            found(&sql, error.to_string());
-            Ok(())
+            Err(error) => vec![error.to_string()],
+        };
+        for problem in problems {
+            if !told.contains(&problem) {
+                found(&sample.sql, problem.clone());
+                told.push(problem);
+            }
         }
     }
+    Ok(())
 }
 
 /// Whether the server could not tell the type of a parameter: SQLSTATE `ambiguous_parameter`, `indeterminate_datatype`.
@@ -153,9 +152,9 @@ fn is_untyped(code: &str) -> bool {
     matches!(code, "42P08" | "42P18")
 }
 
-fn problems(statement: &Statement, sql: &str, description: &Description) -> Vec<String> {
+fn problems(statement: &Statement, sample: &Sample, description: &Description) -> Vec<String> {
     let mut problems = Vec::new();
-    for (spec, param) in (statement.params)().iter().zip(&description.params) {
+    for (spec, param) in sample.specs.iter().zip(&description.params) {
         if param
             .fits
             .as_ref()
@@ -172,7 +171,10 @@ fn problems(statement: &Statement, sql: &str, description: &Description) -> Vec<
     let Some(specs) = (statement.columns)() else {
         return problems;
     };
-    let outer = outer_joined_tables(sql);
+    if sample.counts {
+        return problems;
+    }
+    let outer = outer_joined_tables(&sample.sql);
     let by_position = specs.iter().all(|spec| spec.name.is_empty());
     if by_position && specs.len() != description.columns.len() {
         problems.push(format!(
@@ -181,6 +183,9 @@ fn problems(statement: &Statement, sql: &str, description: &Description) -> Vec<
             specs.len()
         ));
         return problems;
+    }
+    for key in &sample.keys {
+        problems.extend(missing_key(key, description));
     }
     for (index, spec) in specs.iter().enumerate() {
         let column = if by_position {
@@ -197,6 +202,32 @@ fn problems(statement: &Statement, sql: &str, description: &Description) -> Vec<
         }
     }
     problems
+}
+
+/// A column that pages are cut by must be in the result, and be what the sort key says.
+fn missing_key(key: &ColumnSpec, description: &Description) -> Option<String> {
+    let column = description
+        .columns
+        .iter()
+        .find(|column| column.name.eq_ignore_ascii_case(key.name));
+    match column {
+        None => Some(format!(
+            "pages are cut by `{}`, which the result lacks; add it to the SELECT",
+            key.name
+        )),
+        Some(column) => column
+            .ty
+            .fits
+            .as_ref()
+            .is_some_and(|fits| !fits.contains(&key.ty))
+            .then(|| {
+                let (name, rust) = (key.name, key.ty.rust_name());
+                format!(
+                    "pages are cut by `{name}` as {rust}, but it is {}",
+                    column.ty.name
+                )
+            }),
+    }
 }
 
 fn misfit(
