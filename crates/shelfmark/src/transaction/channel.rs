@@ -416,3 +416,6 @@ impl Channel for TxChannel {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
