@@ -11,8 +11,15 @@
 //! once, a read whose answer was lost. A write whose answer was lost is never sent again. A COMMIT whose answer was
 //! lost is looked up on the server.
 //!
+//! # Tenants
+//! A transaction that is begun for a tenant has the setting `shelfmark.tenant` until its end. Everywhere else the setting
+//! is empty, on every connection, so a policy for numbers has to say what that means:
+//! `USING (tenant_id = NULLIF(current_setting('shelfmark.tenant', true), '')::bigint)` shows no rows then; without
+//! `NULLIF` it fails. PostgreSQL applies policies neither to superusers nor, without `FORCE ROW LEVEL SECURITY`, to a
+//! table's owner.
+//!
 //! # How to read it
-//! `engine` is the public face, `run` one statement, `session` a transaction. `lease` is the heart: what a connection
+//! `engine` is the public face, `run` one statement, `begin` and `session` a transaction. `lease` is the heart: what a connection
 //! has to be freed of, and how. `pool` lends, `keeper` prunes, `connect` opens, `cancel` stops. `statement` prepares,
 //! `bind` and `row` convert values, `error` says what went wrong. `listen` keeps a connection of its own for
 //! messages, and `inbox` holds those that nobody has taken yet.
