@@ -22,6 +22,7 @@ mod filters;
 mod floats;
 mod integers;
 mod isolation;
+mod listen;
 mod lists;
 mod migrations;
 mod moments;
