@@ -126,7 +126,7 @@ async fn a_million_rows_are_made_no_faster_than_they_are_read() -> anyhow::Resul
     let db = Db::with(pool_of(2)).await?;
     db.script("CREATE SEQUENCE progress").await?;
     let observer = db.observer().await?;
-    let sql = "SELECT nextval('progress'), repeat('x', 1000) FROM generate_series(1, 1000000)";
+    let sql = "SELECT nextval('progress'), repeat('x', 300) FROM generate_series(1, 1000000)";
     let session = db.engine.begin(BEGIN).await?;
     for (place, reads_to_the_end) in [(&*db.engine as &dyn Channel, true), (&*session, false)] {
         observer.run("ALTER SEQUENCE progress RESTART").await?;
@@ -139,7 +139,7 @@ async fn a_million_rows_are_made_no_faster_than_they_are_read() -> anyhow::Resul
             }
             // What is under way is in the buffers of two sockets, of at most some megabytes each.
             let ahead = made(&observer).await? - taken;
-            assert!(ahead < 50_000, "{ahead} rows ahead of the reader");
+            assert!(ahead < 100_000, "{ahead} rows ahead of the reader");
         }
         while let Some(batch) = batches.next().await {
             taken += batch?.held();
@@ -152,7 +152,7 @@ async fn a_million_rows_are_made_no_faster_than_they_are_read() -> anyhow::Resul
         if reads_to_the_end {
             assert_eq!(taken, 1_000_000);
         } else {
-            assert!(made(&observer).await? < 100_000);
+            assert!(made(&observer).await? < 200_000);
         }
     }
     session.rollback().await?;
