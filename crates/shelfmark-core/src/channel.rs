@@ -4,6 +4,7 @@
 //! never of entities, and are object-safe, so that one program serves several engines at run time.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -170,7 +171,7 @@ pub enum Isolation {
 }
 
 /// How a transaction begins.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BeginOptions {
     /// How concurrent transactions may see it.
     pub isolation: Isolation,
@@ -181,6 +182,18 @@ pub struct BeginOptions {
     /// The tenant that row-level security shows the transaction to be of: the setting `shelfmark.tenant` on PostgreSQL,
     /// for this transaction only. SQLite has no such thing.
     pub tenant: Option<Arc<str>>,
+}
+
+/// Says that there is a tenant, not who it is: its name may be a customer's.
+impl fmt::Debug for BeginOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BeginOptions")
+            .field("isolation", &self.isolation)
+            .field("read_only", &self.read_only)
+            .field("label", &self.label)
+            .field("has_tenant", &self.tenant.is_some())
+            .finish()
+    }
 }
 
 /// An open transaction on one connection.
@@ -288,4 +301,23 @@ pub struct DbColumn {
     pub origin: Option<(String, String)>,
     /// Whether the table column may hold NULL; `None` where that is not known.
     pub nullable: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_transaction_begins_is_told_without_the_name_of_its_tenant() {
+        let options = BeginOptions {
+            isolation: Isolation::Serializable,
+            read_only: true,
+            label: "src/add_show.rs:42",
+            tenant: Some("secret".into()),
+        };
+        assert_eq!(
+            format!("{options:?}"),
+            "BeginOptions { isolation: Serializable, read_only: true, label: \"src/add_show.rs:42\", has_tenant: true }"
+        );
+    }
 }
