@@ -16,8 +16,13 @@ use serde::de::DeserializeOwned;
 pub(crate) use refusal::Refusal;
 use target::Target;
 
+use crate::wording::cut;
+
 /// More parameters than any list has; finding one among them is a walk through all.
 const MAX_PARAMETERS: usize = 100;
+
+/// How many refused parameters are told of at once.
+const MAX_TOLD: usize = 10;
 
 /// Where parameters stand, as told to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +32,7 @@ pub(crate) enum Place {
 }
 
 /// The parameters of a request by name, in the order of their first appearance.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Parameters<'r> {
     place: Place,
     given: Vec<Parameter<'r>>,
@@ -35,7 +40,7 @@ pub(crate) struct Parameters<'r> {
     taken: Vec<&'static str>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Parameter<'r> {
     name: Cow<'r, str>,
     /// At least one.
@@ -99,6 +104,35 @@ impl<'r> Parameters<'r> {
         }
     }
 
+    /// Reads what is left into a type, and goes on behind what is refused, so that all of it is told at once.
+    pub(crate) fn read_all<T: DeserializeOwned>(
+        mut self,
+        refusals: &mut Vec<Refusal>,
+    ) -> Option<T> {
+        let mut refused: Vec<String> = Vec::new();
+        loop {
+            let refusal = match self.clone().read() {
+                Ok(value) => return refused.is_empty().then_some(value),
+                Err(refusal) => refusal,
+            };
+            let Some(name) = refusal.parameter().map(str::to_owned) else {
+                refusals.push(refusal);
+                return None;
+            };
+            if refused.contains(&name) {
+                // It is missed only because it was taken out.
+                return None;
+            }
+            refusals.push(refusal);
+            let before = self.given.len();
+            self.given.retain(|given| cut(&given.name) != name);
+            if self.given.len() == before || refusals.len() >= MAX_TOLD {
+                return None;
+            }
+            refused.push(name);
+        }
+    }
+
     /// Reads what is left into a type.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, Refusal> {
         T::deserialize(Target(self))
@@ -138,9 +172,18 @@ mod tests {
     proptest! {
         #[test]
         fn any_query_is_read_or_refused_without_a_panic(query in "[a-z&=%+\\PC]{0,80}") {
-            let read = Parameters::of_query(&query).and_then(Parameters::read::<Search>);
-            if let Err(refusal) = read {
-                prop_assert_eq!(refusal.into_problem(Place::Query).status(), 400);
+            let mut refusals = Vec::new();
+            let read = match Parameters::of_query(&query) {
+                Ok(parameters) => parameters.read_all::<Search>(&mut refusals),
+                Err(refusal) => {
+                    refusals.push(refusal);
+                    None
+                }
+            };
+            prop_assert_eq!(read.is_some(), refusals.is_empty());
+            prop_assert!(refusals.len() <= MAX_TOLD);
+            if read.is_none() {
+                prop_assert_eq!(Refusal::all_into_problem(refusals, Place::Query).status(), 400);
             }
         }
 

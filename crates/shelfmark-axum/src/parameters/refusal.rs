@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{self, Expected, Unexpected};
+use serde_json::{Value, json};
 
 use super::Place;
 use crate::problem::Problem;
@@ -55,6 +56,41 @@ impl Refusal {
             },
             other => other,
         }
+    }
+
+    /// The parameter that is refused, where it is known.
+    pub(super) fn parameter(&self) -> Option<&str> {
+        match self {
+            Refusal::Unknown { name, .. } | Refusal::Missing { name } => Some(name),
+            Refusal::Invalid { name, .. } => name.as_deref(),
+            Refusal::NameNotUtf8 | Refusal::TooMany { .. } | Refusal::Unreadable { .. } => None,
+        }
+    }
+
+    /// All that was refused as one problem. Of several, the member `errors` has each with its `parameter` and `detail`,
+    /// and the problem's own detail is all of theirs.
+    pub(crate) fn all_into_problem(mut refusals: Vec<Refusal>, place: Place) -> Problem {
+        if let Some(fault) = refusals
+            .iter()
+            .position(|refusal| matches!(refusal, Refusal::Unreadable { .. }))
+        {
+            return refusals.swap_remove(fault).into_problem(place);
+        }
+        let mut all: Vec<Problem> = refusals
+            .into_iter()
+            .map(|refusal| refusal.into_problem(place))
+            .collect();
+        if let [_] = all.as_slice() {
+            return all.swap_remove(0);
+        }
+        let details: Vec<&str> = all.iter().filter_map(Problem::detail).collect();
+        let errors: Vec<Value> = all
+            .iter()
+            .map(|problem| {
+                json!({ "parameter": problem.member("parameter"), "detail": problem.detail() })
+            })
+            .collect();
+        Problem::bad_request(details.join("; and ")).with("errors", errors)
     }
 
     pub(crate) fn into_problem(self, place: Place) -> Problem {

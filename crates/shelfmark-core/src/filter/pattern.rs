@@ -5,6 +5,14 @@
 
 use crate::dialect::Dialect;
 
+/// How long a pattern of GLOB may be, in bytes: the bound with which SQLite is built.
+pub(super) const LONGEST: usize = 50_000;
+
+/// Whether SQLite refuses the pattern of [`beginning`]. No engine is asked then, so that all answer the same.
+pub(super) fn is_too_long(text: &str) -> bool {
+    text.len() >= LONGEST || beginning(Dialect::Sqlite, text).len() > LONGEST
+}
+
 /// The value with which the column is compared to find `text` anywhere in it.
 pub(super) fn anywhere(dialect: Dialect, text: &str) -> String {
     match dialect {
@@ -61,5 +69,12 @@ mod tests {
         assert_eq!(beginning(Dialect::Postgres, "a%"), r"a\%%");
         assert_eq!(beginning(Dialect::Sqlite, "a*[b]?"), "a[*][[]b][?]*");
         assert_eq!(beginning(Dialect::Sqlite, ""), "*");
+    }
+
+    #[test]
+    fn a_pattern_may_be_as_long_as_sqlite_takes_it() {
+        assert!(!is_too_long(&"a".repeat(LONGEST - 1)));
+        assert!(is_too_long(&"a".repeat(LONGEST)));
+        assert!(is_too_long(&"*".repeat(LONGEST / 2)));
     }
 }

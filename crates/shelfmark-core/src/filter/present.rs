@@ -52,21 +52,26 @@ impl<'a> Present<'a> {
     /// The condition at `nth` is there, with one value: a comparison, a list, or a text to be looked for.
     pub fn compare<P: Param + ?Sized>(&mut self, nth: usize, value: &'a P) {
         self.condition(nth);
-        let looked_for = match self.all.get(nth).map(|condition| condition.test) {
-            Some(Test::Column {
-                comparison: Comparison::Contains,
-                ..
-            }) => Some(pattern::anywhere as fn(Dialect, &str) -> String),
-            Some(Test::Column {
-                comparison: Comparison::StartsWith,
-                ..
-            }) => Some(pattern::beginning as _),
-            _ => None,
+        let comparison = match self.all.get(nth).map(|condition| condition.test) {
+            Some(Test::Column { comparison, .. }) => comparison,
+            _ => Comparison::Eq,
         };
         self.value(value);
-        if let (Some(looked_for), Some(ValueRef::Text(text))) = (looked_for, self.values.last_mut())
-        {
-            *text = Cow::Owned(looked_for(self.dialect, text));
+        let Some(ValueRef::Text(text)) = self.values.last_mut() else {
+            return;
+        };
+        match comparison {
+            Comparison::Contains => *text = Cow::Owned(pattern::anywhere(self.dialect, text)),
+            Comparison::StartsWith if pattern::is_too_long(text) => self.refuse(
+                ErrorKind::InvalidInput,
+                &format!(
+                    "a text of that length cannot be looked for at the beginning of a column; \
+                     as a pattern it may have {} bytes",
+                    pattern::LONGEST
+                ),
+            ),
+            Comparison::StartsWith => *text = Cow::Owned(pattern::beginning(self.dialect, text)),
+            _ => {}
         }
     }
 
@@ -95,16 +100,20 @@ impl<'a> Present<'a> {
 
     fn take(&mut self, value: Result<ValueRef<'a>, crate::value::ValueError>) {
         let value = value.unwrap_or_else(|error| {
-            let field = self
-                .found
-                .last()
-                .and_then(|(nth, _)| self.all.get(*nth as usize))
-                .map_or("", |condition| condition.field);
-            self.refused.get_or_insert_with(|| {
-                Error::new(ErrorKind::Encode).with_detail(format!("filter `{field}`: {error}"))
-            });
+            self.refuse(ErrorKind::Encode, &error);
             ValueRef::Null
         });
         self.values.push(value);
+    }
+
+    /// Keeps the first refusal, which names the field.
+    fn refuse(&mut self, kind: ErrorKind, why: &dyn std::fmt::Display) {
+        let field = self
+            .found
+            .last()
+            .and_then(|(nth, _)| self.all.get(*nth as usize))
+            .map_or("", |condition| condition.field);
+        self.refused
+            .get_or_insert_with(|| Error::new(kind).with_detail(format!("filter `{field}`: {why}")));
     }
 }

@@ -17,6 +17,8 @@ use crate::value::{ValueRef, any};
 /// One key of an order, its column resolved.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Term {
+    /// The name of the key, or of the column where it is only there to tell rows apart.
+    pub(crate) name: &'static str,
     pub(crate) column: SortColumn,
     pub(crate) direction: Direction,
 }
@@ -60,12 +62,14 @@ pub(crate) fn with_tie_breaker(mut terms: Vec<Term>, tie_breaker: &[ColumnSpec])
             matches!(term.column.text, SortText::Column) && term.column.column.name == column.name
         });
         if !there {
-            let text = SortText::Column;
-            let column = SortColumn {
-                text,
-                column: *column,
-            };
-            terms.push(Term { column, direction });
+            terms.push(Term {
+                name: column.name,
+                column: SortColumn {
+                    text: SortText::Column,
+                    column: *column,
+                },
+                direction,
+            });
         }
     }
     terms

@@ -61,7 +61,7 @@ impl OffsetRequest {
     }
 
     /// Refuses to skip too many rows.
-    pub(super) fn checked(offset: u64) -> Result<u64> {
+    pub(crate) fn checked(offset: u64) -> Result<u64> {
         if offset <= OffsetRequest::MAX_OFFSET {
             return Ok(offset);
         }

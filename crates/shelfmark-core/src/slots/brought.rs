@@ -33,6 +33,7 @@ impl<'a> Brought<'a> {
     pub(crate) fn sort<S: Sorted>(&mut self, sort: &S) {
         let keys = sort.keys();
         let terms = keys.iter().map(|(key, direction)| Term {
+            name: key.name(),
             column: key.column(),
             direction: *direction,
         });

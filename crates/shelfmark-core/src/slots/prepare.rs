@@ -6,9 +6,9 @@ use super::text::{Shape, text};
 use super::{Brought, Slots};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Handle;
-use crate::filter::{Condition, specs_of};
+use crate::filter::{Condition, Test, specs_of};
 use crate::page::keyset::{Cut, Term, place};
-use crate::page::{Direction, Paged};
+use crate::page::{Direction, OffsetRequest, Paged};
 use crate::row::ColumnSpec;
 use crate::statement::Statement;
 use crate::value::{ParamSpec, Type, ValueRef, any};
@@ -78,18 +78,18 @@ pub(crate) fn prepare<'a>(
         .collect();
     specs.extend(conditions.iter().flat_map(|(found, _)| specs_of(found)));
 
-    let cursors = wanted != Wanted::Rows;
-    let binding = || bound_to(statement.method, &terms, &found, &params);
-    let binding = match &brought.page {
-        Some(Paged::Keyset { from: Some(_), .. } | Paged::Offset { at: Some(_), .. }) => binding(),
-        Some(_) if cursors => binding(),
-        _ => String::new(),
-    };
     if let Some(column) = slots.tenant {
         let (value, spec) = tenant(handle, column())?;
         params.push(value);
         specs.push(spec);
     }
+    let cursors = wanted != Wanted::Rows;
+    let binding = || bound_to(statement.method, &terms, &conditions, &params);
+    let binding = match &brought.page {
+        Some(Paged::Keyset { from: Some(_), .. } | Paged::Offset { at: Some(_), .. }) => binding(),
+        Some(_) if cursors => binding(),
+        _ => String::new(),
+    };
     let counted = (wanted == Wanted::Page).then(|| (params.clone(), specs.clone()));
 
     let mut shape = Shape {
@@ -131,7 +131,8 @@ pub(crate) fn prepare<'a>(
         Some(Paged::Offset { limit, offset, at }) => {
             let offset = match at {
                 None => offset,
-                Some(cursor) => offset_at(&cursor.decode(&binding)?)?,
+                // A cursor leads no further than a number does.
+                Some(cursor) => OffsetRequest::checked(offset_at(&cursor.decode(&binding)?)?)?,
             };
             shape.offset = true;
             number(&mut params, &mut specs, "limit", asked(limit));
@@ -191,21 +192,29 @@ fn number(
     });
 }
 
-/// What a cursor belongs to: the method, its order, its filters and its arguments, always written the same way.
+/// What a cursor belongs to: the method, its order, its filters, its arguments and its tenant, always written the same
+/// way. Keys and filters go by their names, so that a program whose types list them in another order does not take a
+/// cursor of the program before it for one of something else.
 fn bound_to(
     method: &str,
     terms: &[Term],
-    found: &[(u32, usize)],
+    conditions: &[(&Condition, usize)],
     params: &[ValueRef<'_>],
 ) -> String {
     let order: Vec<_> = terms
         .iter()
         .map(|term| {
             let descending = term.direction == Direction::Descending;
-            (term.column.column.name, descending)
+            (term.name, term.column.column.name, descending)
         })
         .collect();
-    let conditions: Vec<u32> = found.iter().map(|(nth, _)| *nth).collect();
+    let conditions: Vec<_> = conditions
+        .iter()
+        .map(|(condition, _)| match condition.test {
+            Test::Column { comparison, .. } => (condition.field, Some(comparison as u8)),
+            Test::Written { .. } => (condition.field, None),
+        })
+        .collect();
     let values: Vec<_> = params.iter().map(any::to_json).collect();
     serde_json::json!([method, order, conditions, values]).to_string()
 }

@@ -5,7 +5,7 @@ use super::text::{Shape, text};
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::filter::{Condition, specs_of};
-use crate::page::Direction;
+use crate::page::{Direction, SortColumn};
 use crate::page::keyset::{Term, with_tie_breaker};
 use crate::row::ColumnSpec;
 use crate::statement::Sample;
@@ -89,17 +89,21 @@ fn orders(slots: &Slots) -> Vec<Vec<Term>> {
     let Some(sorts) = slots.sorts.map(|sorts| sorts()) else {
         return Vec::new();
     };
-    let term = |column, direction| Term { column, direction };
+    let term = |(name, column): &(&'static str, SortColumn), direction| Term {
+        name,
+        column: *column,
+        direction,
+    };
     let whole = |terms| with_tie_breaker(terms, &sorts.tie_breaker);
     let mut orders: Vec<_> = sorts
         .keys
         .iter()
-        .map(|(_, column)| whole(vec![term(*column, Direction::Ascending)]))
+        .map(|key| whole(vec![term(key, Direction::Ascending)]))
         .collect();
-    if let [(_, first), (_, second), ..] = sorts.keys.as_slice() {
+    if let [first, second, ..] = sorts.keys.as_slice() {
         orders.push(whole(vec![
-            term(*first, Direction::Descending),
-            term(*second, Direction::Ascending),
+            term(first, Direction::Descending),
+            term(second, Direction::Ascending),
         ]));
     }
     orders

@@ -64,7 +64,15 @@ pub(super) fn text(slots: &Slots, dialect: Dialect, shape: &Shape<'_>) -> Result
                 let more = behind.as_deref().filter(|_| !after_stands);
                 conditions_text(&mut sql, dialect, &conditions, *alias, more);
             }
-            Slot::After => sql.push_str(behind.as_deref().unwrap_or("TRUE")),
+            Slot::After => match &behind {
+                // As one operand, whatever stands around the slot.
+                Some(behind) => {
+                    sql.push('(');
+                    sql.push_str(behind);
+                    sql.push(')');
+                }
+                None => sql.push_str("TRUE"),
+            },
             Slot::Tenant => placeholder(&mut sql, dialect, tenant),
             Slot::Sort if shape.count => without_order_by(&mut sql),
             Slot::Sort => order_text(&mut sql, dialect, shape.terms, *alias, shape.backwards),
@@ -80,7 +88,10 @@ pub(super) fn text(slots: &Slots, dialect: Dialect, shape: &Shape<'_>) -> Result
         }
     }
     if shape.count {
-        sql.push_str(") AS counted");
+        let end = sql.trim_end().trim_end_matches(';').len();
+        sql.truncate(end);
+        // On a line of its own, for the statement may end with a comment.
+        sql.push_str("\n) AS counted");
     }
     Ok(sql)
 }
