@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::crud::Managed;
 use crate::error::Result;
 use crate::row::{ColumnSpec, FromRow};
 use crate::value::{ValueError, ValueRef};
@@ -12,13 +13,15 @@ use crate::value::{ValueError, ValueRef};
     message = "`{Self}` is not an entity",
     note = "add #[derive(Entity)] and #[entity(table = \"…\")] to it"
 )]
-pub trait Entity: FromRow {
+pub trait Entity: FromRow + Sync {
     /// The table's name.
     const TABLE: &'static str;
     /// The names of the key's columns, in order.
     const KEY: &'static [&'static str];
     /// Whether the database gives the key (an identity column), so that inserts leave it out.
     const GENERATED: bool;
+    /// The columns that generated statements keep by themselves.
+    const MANAGED: Managed = Managed::NONE;
 
     /// The values of all columns, in the order of `COLUMNS`.
     ///
@@ -59,6 +62,11 @@ impl<'a> RowValues<'a> {
                 self.refused.get_or_insert((column, error));
             }
         }
+    }
+
+    /// Keeps the values for which `wanted`, asked once for each in their order, says so.
+    pub(crate) fn keep(&mut self, mut wanted: impl FnMut() -> bool) {
+        self.values.retain(|_| wanted());
     }
 
     /// The values, or the column that was refused and why.

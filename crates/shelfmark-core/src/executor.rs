@@ -9,17 +9,16 @@ use futures_util::StreamExt as _;
 use ref_cast::RefCast;
 
 use crate::answer::Answer;
-use crate::channel::{Call, Channel};
+use crate::channel::{Call, Channel, Demand};
 use crate::dialect::Dialect;
-use crate::entity::{Entity, Insertable, RowValues};
+use crate::entity::RowValues;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Filters;
 use crate::page::{Paging, Sorted};
-use crate::repeated;
 use crate::row::{Collector, ColumnSpec, FromRow, RowSink};
 use crate::slots::{Brought, Wanted, prepare};
 use crate::statement::Statement;
-use crate::value::{Param, ParamSpec, Type, ValueRef};
+use crate::value::{Param, ParamSpec, ValueRef};
 
 /// Where statements run, whatever it is: cheap to clone.
 #[derive(Clone)]
@@ -220,6 +219,28 @@ impl<'a> Args<'a> {
         self
     }
 
+    /// And `values`, which the library adds.
+    pub(crate) fn and(
+        mut self,
+        values: impl IntoIterator<Item = (ValueRef<'a>, ParamSpec)>,
+    ) -> Self {
+        // The values of a row come without their specifications, and then so do these.
+        let specified = self.specs.len() == self.values.len();
+        for (value, spec) in values {
+            self.values.push(value);
+            if specified {
+                self.specs.push(spec);
+            }
+        }
+        self
+    }
+
+    /// Nothing that can be sent, for this reason, unless there is one already.
+    pub(crate) fn refuse(mut self, error: Error) -> Self {
+        self.refused.get_or_insert(error);
+        self
+    }
+
     /// The values, their specifications, and what fills the slots.
     ///
     /// # Errors
@@ -401,79 +422,19 @@ pub mod call {
         Prepared::declared(handle, statement, args)?.execute().await
     }
 
-    /// Runs an insert for many rows, all or nothing, and gives the number of rows touched.
+    /// The number of rows touched, of which there must be as many as `demand` says for them to be kept.
     ///
     /// # Errors
-    /// What the statement's execution fails with; an unsendable value names its row and column.
-    pub async fn execute_rows<I: Insertable>(
+    /// That of the demand, or as [`execute`].
+    pub(crate) async fn execute_demanding(
         handle: &Handle,
         statement: &'static Statement,
-        items: &[I],
+        args: Args<'_>,
+        demand: Demand,
     ) -> Result<u64> {
-        send_rows::<I>(handle, statement, encoded(statement, items)?).await
-    }
-
-    /// Runs an upsert for many rows, all or nothing, and gives their number. Of several that have the same values in the
-    /// columns `on` (none: the key) the last one counts.
-    ///
-    /// # Errors
-    /// As [`execute_rows`].
-    pub async fn upsert_rows<I: Insertable>(
-        handle: &Handle,
-        statement: &'static Statement,
-        items: &[I],
-        on: &[&str],
-    ) -> Result<u64> {
-        let mut rows = encoded(statement, items)?;
-        let on = if on.is_empty() {
-            <I::Entity as Entity>::KEY
-        } else {
-            on
-        };
-        repeated::leave_out(I::COLUMNS, on, &mut rows);
-        send_rows::<I>(handle, statement, rows).await?;
-        Ok(u64::try_from(items.len()).unwrap_or(u64::MAX))
-    }
-
-    fn encoded<'a, I: Insertable>(
-        statement: &Statement,
-        items: &'a [I],
-    ) -> Result<Vec<Vec<ValueRef<'a>>>> {
-        let encoded = |(index, item): (usize, &'a I)| {
-            let mut row = RowValues::default();
-            item.encode_row(&mut row);
-            row.finish().map_err(|(column, error)| {
-                Error::new(ErrorKind::Encode)
-                    .with_method(statement.method)
-                    .with_detail(format!("row {index}, column `{column}`: {error}"))
-            })
-        };
-        items.iter().enumerate().map(encoded).collect()
-    }
-
-    async fn send_rows<I: Insertable>(
-        handle: &Handle,
-        statement: &'static Statement,
-        rows: Vec<Vec<ValueRef<'_>>>,
-    ) -> Result<u64> {
-        if rows.is_empty() {
-            return Ok(0);
-        }
-        let method = statement.method;
-        let types: Vec<Type> = I::COLUMNS.iter().map(|column| column.ty).collect();
-        let call = Call {
-            sql: statement.sql(handle.dialect())?,
-            params: Vec::new(),
-            specs: column_params(I::COLUMNS),
-            method,
-            access: statement.access,
-            demand: None,
-        };
-        handle
-            .0
-            .execute_many(call, &types, rows)
-            .await
-            .map_err(|error| error.with_method(method))
+        let mut prepared = Prepared::declared(handle, statement, args)?;
+        prepared.call.demand = Some(demand);
+        prepared.execute().await
     }
 
     /// The rows as they come, in bounded memory.
@@ -579,18 +540,5 @@ pub mod call {
             let method = self.statement.method;
             flatten(written(handle, self, T::COLUMNS), method)
         }
-    }
-
-    /// The specifications of the parameters of an insertable's columns.
-    #[must_use]
-    pub fn column_params(columns: &'static [crate::ColumnSpec]) -> Vec<ParamSpec> {
-        columns
-            .iter()
-            .map(|column| ParamSpec {
-                name: column.name,
-                ty: column.ty,
-                list: false,
-            })
-            .collect()
     }
 }

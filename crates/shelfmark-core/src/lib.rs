@@ -6,6 +6,7 @@ mod answer;
 mod channel;
 mod clock;
 pub mod config;
+pub mod crud;
 mod dialect;
 mod entity;
 mod error;
@@ -30,6 +31,7 @@ pub use channel::{
     Engine, Isolation, Maintenance, Session,
 };
 pub use clock::Clock;
+pub use crud::{GUARDED, Guarded, Managed};
 pub use dialect::Dialect;
 pub use entity::{Column, Constraint, Entity, Insertable, RowValues};
 pub use error::{Error, ErrorKind, OnViolation, Result};

@@ -1,8 +1,8 @@
-//! Rows of one call that are meant for the same row of the table: the last one wins.
+//! Rows of one call that are meant for the same row of the table: in an upsert the last one wins, an update refuses them.
 //!
 //! SQLite would take such rows one after the other, PostgreSQL refuses them; so they are found before anything is sent.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::civil;
 use rust_decimal::Decimal;
@@ -35,9 +35,26 @@ pub(crate) fn leave_out(columns: &[ColumnSpec], on: &[&str], rows: &mut Vec<Vec<
     rows.retain(|_| !replaced.pop().unwrap_or_default());
 }
 
+/// The first two of `rows` that have the same values in the columns `on`.
+pub(crate) fn first_repeat(
+    columns: &[ColumnSpec],
+    on: &[&str],
+    rows: &[Vec<ValueRef<'_>>],
+) -> Option<(usize, usize)> {
+    let positions = on
+        .iter()
+        .map(|name| columns.iter().position(|column| column.name == *name))
+        .collect::<Option<Vec<usize>>>()?;
+    let mut seen = HashMap::with_capacity(rows.len());
+    rows.iter().enumerate().find_map(|(nth, row)| {
+        let first = seen.insert(key(row, &positions)?, nth)?;
+        Some((first, nth))
+    })
+}
+
 /// The value of one column of a key; equal where the databases take it for equal.
 #[derive(PartialEq, Eq, Hash)]
-enum Part<'v> {
+pub(crate) enum Part<'v> {
     Bool(bool),
     Integer(i64),
     Float(u64),
@@ -51,7 +68,7 @@ enum Part<'v> {
 }
 
 /// The values at `positions`; `None` with a NULL among them, which is never the same as another.
-fn key<'v>(row: &'v [ValueRef<'_>], positions: &[usize]) -> Option<Vec<Part<'v>>> {
+pub(crate) fn key<'v>(row: &'v [ValueRef<'_>], positions: &[usize]) -> Option<Vec<Part<'v>>> {
     positions
         .iter()
         .map(|position| part(row.get(*position)?))

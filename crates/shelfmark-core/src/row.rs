@@ -46,7 +46,7 @@ pub const fn column_called(
 ) -> ColumnSpec {
     let mut nth = 0;
     while nth < columns.len() {
-        if crate::render::same(columns[nth].name, name) {
+        if crate::crud::same(columns[nth].name, name) {
             return columns[nth];
         }
         nth += 1;

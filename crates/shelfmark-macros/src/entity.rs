@@ -11,17 +11,9 @@ use syn::spanned::Spanned as _;
 use syn::{Attribute, DeriveInput, Error, Field, LitStr, Path, Result, Token, parenthesized};
 
 use crate::fields::{self, ColumnField, Errors};
+use crate::managed::{self, Role};
 use crate::naming;
 use crate::suggest::nearest;
-
-/// Attributes that have a meaning in a later version; accepting them silently would lose updates.
-const LATER: [&str; 5] = [
-    "version",
-    "created_at",
-    "updated_at",
-    "deleted_at",
-    "tenant",
-];
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let mut errors = Errors::default();
@@ -119,6 +111,8 @@ struct EntityField {
     generated: bool,
     unique: bool,
     belongs_to: Option<Path>,
+    /// What the library does with it.
+    role: Option<Role>,
 }
 
 impl EntityField {
@@ -129,6 +123,7 @@ impl EntityField {
             generated: false,
             unique: false,
             belongs_to: None,
+            role: None,
         };
         for attribute in &field.attrs {
             parsed.read(attribute)?;
@@ -144,12 +139,6 @@ impl EntityField {
                 format!("#[{name}] stands twice on this field; keep one"),
             )
         };
-        if let Some(later) = LATER.iter().find(|name| path.is_ident(name)) {
-            return Err(Error::new_spanned(
-                attribute,
-                format!("#[{later}] is not supported yet; it comes with a later version"),
-            ));
-        }
         if path.is_ident("id") {
             if std::mem::replace(&mut self.id, true) {
                 return Err(twice("id"));
@@ -175,6 +164,20 @@ impl EntityField {
             })?;
             if self.belongs_to.replace(entity).is_some() {
                 return Err(twice("belongs_to"));
+            }
+        } else if let Some(role) = Role::of(attribute)? {
+            match self.role.replace(role) {
+                Some(first) if first == role => return Err(twice(role.name())),
+                Some(first) => {
+                    return Err(Error::new_spanned(
+                        attribute,
+                        format!(
+                            "this column is #[{}] already; a column has one such role",
+                            first.name()
+                        ),
+                    ));
+                }
+                None => {}
             }
         }
         Ok(())
@@ -240,13 +243,47 @@ impl<'i> Entity<'i> {
                 ));
             }
         };
-        Ok(Entity {
+        let entity = Entity {
             input,
             table,
             fields,
             key,
             generated,
-        })
+        };
+        entity.managed_once()?;
+        Ok(entity)
+    }
+
+    /// Refuses a role that two columns have, or that the key cannot have.
+    fn managed_once(&self) -> Result<()> {
+        let mut errors = Errors::default();
+        for (nth, field) in self.fields.iter().enumerate() {
+            let Some(role) = field.role else { continue };
+            let (ident, name) = (&field.column.ident, role.name());
+            let mut before = self.fields.iter().take(nth);
+            if let Some(other) = before.find(|other| other.role == Some(role)) {
+                errors.push(Error::new(
+                    ident.span(),
+                    format!(
+                        "`{}` is #[{name}] already; an entity has one",
+                        other.column.ident
+                    ),
+                ));
+            }
+            if role != Role::Tenant && self.key.contains(&field.column.column) {
+                errors.push(Error::new(
+                    ident.span(),
+                    format!("`{ident}` belongs to the key, which never changes, so it cannot be #[{name}]"),
+                ));
+            }
+            if role == Role::Tenant && field.generated {
+                errors.push(Error::new(
+                    ident.span(),
+                    "the tenant comes from `db.for_tenant(…)`, so the database cannot give it",
+                ));
+            }
+        }
+        errors.finish(())
     }
 
     fn expand(&self) -> Result<TokenStream> {
@@ -269,13 +306,22 @@ impl<'i> Entity<'i> {
         let columns: Vec<&ColumnField> = self.fields.iter().map(|field| &field.column).collect();
         fields::refuse_duplicates(&columns)?;
         let from_row = fields::from_row(name, &columns);
+        let managed = self
+            .fields
+            .iter()
+            .filter_map(|field| Some((field.role?, &field.column)));
+        let managed = managed::Expanded::of(&table, managed);
+        let (checks, constant, announced) = (managed.checks, managed.constant, managed.announced);
         Ok(quote! {
             #from_row
+            #checks
+            #announced
             #[automatically_derived]
             impl ::shelfmark::__private::Entity for #name {
                 const TABLE: &'static str = #table;
                 const KEY: &'static [&'static str] = &[#(#key),*];
                 const GENERATED: bool = #generated;
+                #constant
                 fn encode_row<'a>(&'a self, row: &mut ::shelfmark::__private::RowValues<'a>) {
                     #(#pushes)*
                 }

@@ -13,6 +13,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let mut specs = Vec::new();
     let mut pushes = Vec::new();
+    let mut checks = Vec::new();
     for field in fields {
         let (ident, column) = column(field, &entity)?;
         let ty = &field.ty;
@@ -23,8 +24,19 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             ::shelfmark::__private::Value::encode(&self.#ident)
         };
         pushes.push(quote!(row.push(#column, #value);));
+        let message = format!(
+            "`{ident}` is the #[tenant] of the row, which is that of the handle: leave it out, and insert on `db.for_tenant(…)`"
+        );
+        checks.push(quote_spanned! {ident.span()=>
+            const _: () = ::core::assert!(
+                !::shelfmark::__private::crud::insert::is_tenant_of::<#entity>(#column),
+                "{}",
+                #message,
+            );
+        });
     }
     Ok(quote! {
+        #(#checks)*
         #[automatically_derived]
         impl ::shelfmark::__private::Insertable for #name {
             type Entity = #entity;

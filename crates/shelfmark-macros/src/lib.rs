@@ -11,6 +11,7 @@ mod filters;
 mod fragment;
 mod from_row;
 mod insert;
+mod managed;
 mod migrations;
 mod naming;
 mod query_text;

@@ -9,7 +9,9 @@ use std::time::Duration;
 use futures_core::Stream;
 use shelfmark_core::config::DatabaseConfig;
 use shelfmark_core::pool::PoolStatus;
-use shelfmark_core::{Answer, Dialect, Engine, Error, Executor, FromRow, Handle, Query, Result};
+use shelfmark_core::{
+    Answer, Clock, Dialect, Engine, Error, Executor, FromRow, Handle, Query, Result, Tenant,
+};
 
 use crate::direct::{Direct, Limits};
 use crate::listen::{self, Listener};
@@ -31,11 +33,17 @@ pub struct Db {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// What the handles on one database have in common, and what tells one that was made of another from it.
+#[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) limits: Limits,
     /// Tells databases apart when a call inside of a transaction goes past it.
     pub(crate) id: u64,
+    /// Where the managed columns get the time from.
+    pub(crate) clock: Clock,
+    /// Whose rows the handle may see.
+    pub(crate) tenant: Option<Tenant>,
 }
 
 impl fmt::Debug for Db {
@@ -99,14 +107,80 @@ impl Db {
         let engine = crate::connect::connect(&config).await?;
         let limits = Limits::new(&config);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let direct = Direct {
-            engine: Arc::clone(&engine),
-            limits: limits.clone(),
+        Ok(Db::of(Shared {
+            engine,
+            limits,
             id,
+            clock: Clock::system(),
+            tenant: None,
+        }))
+    }
+
+    /// A handle of what is shared.
+    fn of(shared: Shared) -> Db {
+        let Shared {
+            engine,
+            limits,
+            id,
+            clock,
+            tenant,
+        } = shared.clone();
+        let direct = Direct {
+            engine,
+            limits,
+            id,
+            clock,
+            tenant,
         };
-        Ok(Db {
+        Db {
             handle: Handle::new(Arc::new(direct)),
-            shared: Arc::new(Shared { engine, limits, id }),
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// A handle on the same database whose `#[created_at]`, `#[updated_at]` and `#[deleted_at]` take the time from
+    /// `clock`, also inside of its transactions. Tests set it.
+    ///
+    /// ```
+    /// use jiff::Timestamp;
+    /// use shelfmark::prelude::*;
+    ///
+    /// #[derive(Entity, Debug)]
+    /// #[entity(table = "notes")]
+    /// struct Note {
+    ///     #[id(generated)]
+    ///     id: i64,
+    ///     text: String,
+    ///     #[created_at]
+    ///     created_at: Timestamp,
+    /// }
+    ///
+    /// #[derive(Insert)]
+    /// #[insert(Note)]
+    /// struct NewNote {
+    ///     text: String,
+    /// }
+    ///
+    /// #[repository]
+    /// trait Notes {
+    ///     #[insert]
+    ///     async fn add(&self, new: &NewNote) -> Result<Note>;
+    /// }
+    ///
+    /// # #[tokio::main] async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    /// # let db = Db::memory().await?;
+    /// # db.execute(sql!("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL, created_at TEXT NOT NULL) STRICT")).await?;
+    /// let leap_day: Timestamp = "2024-02-29T12:00:00Z".parse()?;
+    /// let db = db.with_clock(Clock::set_to(leap_day));
+    /// let note = db.notes().add(&NewNote { text: "leap".to_owned() }).await?;
+    /// assert_eq!(note.created_at, leap_day);
+    /// # Ok(()) }
+    /// ```
+    #[must_use = "the handle that it is called on keeps its clock"]
+    pub fn with_clock(&self, clock: Clock) -> Db {
+        Db::of(Shared {
+            clock,
+            ..Shared::clone(&self.shared)
         })
     }
 

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use jiff::Timestamp;
 use shelfmark_core::config::{DatabaseConfig, Misuse};
 use shelfmark_core::{
-    BoxFuture, BoxStream, Call, Channel, Dialect, Engine, Error, ErrorKind, Result, RowSink, Type,
-    ValueRef,
+    BoxFuture, BoxStream, Call, Channel, Clock, Dialect, Engine, Error, ErrorKind, Result, RowSink,
+    Session, Tenant, Type, ValueRef,
 };
 
+use crate::alone::{Alone, held, touched};
 use crate::scope::Scope;
 
 /// What every call is measured by.
@@ -96,9 +98,30 @@ pub(crate) struct Direct {
     pub(crate) limits: Limits,
     /// The identity of the `Db`.
     pub(crate) id: u64,
+    pub(crate) clock: Clock,
+    /// Whose rows the handle may see.
+    pub(crate) tenant: Option<Tenant>,
 }
 
 impl Direct {
+    /// Whether `call` has to run in a transaction of its own: what it did may have to be undone, or row-level security
+    /// has to see whose it is.
+    fn stands_alone(&self, call: &Call<'_>) -> bool {
+        let secured = self.tenant.is_some() && self.engine.dialect() == Dialect::Postgres;
+        call.demand.is_some() || secured
+    }
+
+    fn alone<'a>(&'a self, call: &Call<'_>) -> Alone<'a> {
+        Alone {
+            engine: &self.engine,
+            limits: &self.limits,
+            deadline: self.deadline(),
+            tenant: self.tenant.as_ref(),
+            method: call.method,
+            sql: Arc::clone(&call.sql),
+        }
+    }
+
     /// The whole of a call: waiting for a connection and for the answer.
     fn deadline(&self) -> Duration {
         self.limits.acquire_timeout + self.limits.statement_timeout
@@ -110,6 +133,14 @@ impl Channel for Direct {
         self.engine.dialect()
     }
 
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn tenant(&self) -> Option<&Tenant> {
+        self.tenant.as_ref()
+    }
+
     fn fetch<'a>(
         &'a self,
         call: Call<'a>,
@@ -117,6 +148,12 @@ impl Channel for Direct {
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
             self.limits.watch(self.id, call.method)?;
+            if self.stands_alone(&call) {
+                let (alone, demand) = (self.alone(&call), call.demand.clone());
+                let work =
+                    |session: Arc<dyn Session>| async move { session.fetch(call, sink).await };
+                return alone.run(demand, held, work).await;
+            }
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             let work = self.engine.fetch(call, sink);
             self.limits
@@ -128,6 +165,11 @@ impl Channel for Direct {
     fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             self.limits.watch(self.id, call.method)?;
+            if self.stands_alone(&call) {
+                let (alone, demand) = (self.alone(&call), call.demand.clone());
+                let work = |session: Arc<dyn Session>| async move { session.execute(call).await };
+                return alone.run(demand, touched, work).await;
+            }
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             self.limits
                 .statement(method, sql, self.deadline(), self.engine.execute(call))
@@ -143,6 +185,13 @@ impl Channel for Direct {
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             self.limits.watch(self.id, call.method)?;
+            if self.stands_alone(&call) {
+                let (alone, demand) = (self.alone(&call), call.demand.clone());
+                let work = |session: Arc<dyn Session>| async move {
+                    session.execute_many(call, columns, rows).await
+                };
+                return alone.run(demand, touched, work).await;
+            }
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             let work = self.engine.execute_many(call, columns, rows);
             self.limits
@@ -160,6 +209,13 @@ impl Channel for Direct {
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
             self.limits.watch(self.id, call.method)?;
+            if self.stands_alone(&call) {
+                let (alone, demand) = (self.alone(&call), call.demand.clone());
+                let work = |session: Arc<dyn Session>| async move {
+                    session.fetch_many(call, columns, rows, sink).await
+                };
+                return alone.run(demand, held, work).await;
+            }
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             let work = self.engine.fetch_many(call, columns, rows, sink);
             self.limits
@@ -177,6 +233,9 @@ impl Channel for Direct {
             return futures_util::stream::iter([Err(error)]).boxed();
         }
         self.limits.say(call.method, &call.sql);
+        if self.stands_alone(&call) {
+            return self.alone(&call).stream(call, sink);
+        }
         bounded(self.engine.stream(call, sink), self.deadline())
     }
 }

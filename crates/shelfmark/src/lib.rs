@@ -38,6 +38,7 @@
 //! # Ok(()) }
 //! ```
 
+mod alone;
 mod connect;
 mod db;
 mod direct;
@@ -71,6 +72,7 @@ pub use verify::{Finding, VerifyReport};
 
 /// What most files that use the library need: `use shelfmark::prelude::*;`.
 pub mod prelude {
+    pub use crate::Clock;
     pub use crate::{
         Constraint, Cursor, Db, Entity, Error, ErrorKind, Executor, Filters, FromRow, Insert, Json,
         OffsetRequest, OnViolation, Page, PageRequest, Result, Slice, Sort, SortBy, Stream, Tx,

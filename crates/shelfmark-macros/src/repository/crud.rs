@@ -1,15 +1,15 @@
-//! The methods whose SQL follows from the entity. Those that take a key or nothing are here, `#[find]`, `#[list]` and
-//! `#[delete]`; those that take rows are in [`rows`].
+//! The methods whose SQL follows from the entity. Those that read are here, `#[find]` and `#[list]`; those that take rows
+//! are in [`rows`], and those that delete in [`delete`](super::delete).
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Path, Result, Type};
 
 use super::method::Method;
 use super::parse::Crud;
-use super::plan::{Call, Plan, columns_of, some_columns};
-use super::rows;
+use super::plan::{Call, Plan, columns_of, handle, some_columns};
+use super::{delete, rows};
 use crate::arity::{self, Arity, Output};
 use crate::statement::StatementSource;
 
@@ -25,16 +25,16 @@ impl Answer {
     /// The expression of `Returning`.
     pub(super) fn returning(&self) -> TokenStream {
         match self {
-            Answer::Count => quote!(::shelfmark::__private::render::Returning::Count),
-            Answer::Row(_) => quote!(::shelfmark::__private::render::Returning::Row),
+            Answer::Count => quote!(::shelfmark::__private::crud::Returning::Count),
+            Answer::Row(_) => quote!(::shelfmark::__private::crud::Returning::Row),
             Answer::RowOrKey(ty) => {
                 let columns = columns_of(ty);
                 quote! {
                     match #columns.first() {
                         ::core::option::Option::Some(first) if first.name.is_empty() => {
-                            ::shelfmark::__private::render::Returning::Key
+                            ::shelfmark::__private::crud::Returning::Key
                         }
-                        _ => ::shelfmark::__private::render::Returning::Row,
+                        _ => ::shelfmark::__private::crud::Returning::Row,
                     }
                 }
             }
@@ -78,8 +78,10 @@ pub(crate) fn plan(
     match crud {
         Crud::Find => find(method, &of_repository()?),
         Crud::List => list(method, &of_repository()?),
-        Crud::Delete => delete(method, &of_repository()?),
+        Crud::Delete(way) => delete::one(method, &of_repository()?, *way),
+        Crud::DeleteMany(way) => delete::many(method, &of_repository()?, *way),
         Crud::Update => rows::update(method),
+        Crud::UpdateMany => rows::update_many(method),
         Crud::Insert => rows::insert(method),
         Crud::InsertMany { ignore } => rows::insert_many(method, *ignore),
         Crud::Upsert { on } => rows::upsert(method, on),
@@ -135,7 +137,7 @@ pub(super) fn write() -> TokenStream {
 fn find(method: &Method, entity: &Type) -> Result<Plan> {
     let keys = key_check(method, entity, "#[find]")?;
     let wanted = format!("#[find] answers with `Option<{0}>` or `{0}`", text(entity));
-    let call = Call::new(method);
+    let call = Call::with(method, completed(method, entity, "find"));
     let (row, body, none) = match Arity::of(method.output.value())? {
         Arity::Optional(row) => {
             let body = call.optional(&row);
@@ -154,9 +156,9 @@ fn find(method: &Method, entity: &Type) -> Result<Plan> {
             text(entity)
         ),
         render: quote! {
-            ::core::result::Result::Ok(::shelfmark::__private::render::find::<#entity>(dialect))
+            ::core::result::Result::Ok(::shelfmark::__private::crud::find::text::<#entity>(dialect))
         },
-        params: method.params(),
+        params: specified(method, entity, "find"),
         row: Some(row),
         access: read(),
         checks: quote!(#keys #same),
@@ -175,7 +177,7 @@ fn list(method: &Method, entity: &Type) -> Result<Plan> {
             ));
         }
     };
-    let call = Call::new(method);
+    let call = Call::with(method, completed(method, entity, "list"));
     let value = method.output.value();
     let (row, body) = match &method.output {
         Output::Stream { .. } => (value.clone(), call.stream(value)),
@@ -205,10 +207,10 @@ fn list(method: &Method, entity: &Type) -> Result<Plan> {
         ),
         render: quote! {
             ::core::result::Result::Ok(
-                ::shelfmark::__private::render::list::<#entity>(dialect, #limited)
+                ::shelfmark::__private::crud::list::text::<#entity>(dialect, #limited)
             )
         },
-        params: method.params(),
+        params: specified(method, entity, "list"),
         row: Some(row),
         access: read(),
         checks: same,
@@ -217,53 +219,20 @@ fn list(method: &Method, entity: &Type) -> Result<Plan> {
     .plan())
 }
 
-fn delete(method: &Method, entity: &Type) -> Result<Plan> {
-    let keys = key_check(method, entity, "#[delete]")?;
-    let call = Call::new(method);
-    let mut checks = keys;
-    let (answer, body, what) = match Arity::of(method.output.value())? {
-        Arity::Bool => (
-            Answer::Count,
-            call.touched(),
-            "; answers whether there was one",
-        ),
-        Arity::Count => (Answer::Count, call.count(), "; answers how many there were"),
-        Arity::Nothing => (
-            Answer::Count,
-            call.found(),
-            "; `NotFound` when there is none",
-        ),
-        Arity::Optional(row) => {
-            checks.extend(same_type(&row, entity));
-            let body = call.optional(&row);
-            (Answer::Row(row), body, " and answers with it")
-        }
-        Arity::Many(_) | Arity::One(_) => {
-            return Err(method.answer_error(format!(
-                "#[delete] answers with `bool`, `u64`, `()` or `Option<{}>`",
-                text(entity)
-            )));
-        }
-    };
-    let returning = answer.returning();
-    Ok(Draft {
-        doc: format!("Deletes the `{}` with this key{what}.", text(entity)),
-        render: quote! {
-            ::core::result::Result::Ok(
-                ::shelfmark::__private::render::delete::<#entity>(dialect, #returning)
-            )
-        },
-        params: method.params(),
-        row: answer.row().cloned(),
-        access: write(),
-        checks,
-        body,
-    }
-    .plan())
+/// The arguments' values, and those that the library adds; `of` is the module that knows them.
+fn completed(method: &Method, entity: &Type, of: &str) -> TokenStream {
+    let (args, handle, of) = (method.args(), handle(), Ident::new(of, Span::call_site()));
+    quote!(::shelfmark::__private::crud::#of::args::<#entity>(#handle, #args))
+}
+
+/// The specifications of what [`completed`] gives.
+fn specified(method: &Method, entity: &Type, of: &str) -> TokenStream {
+    let (specs, of) = (method.specs(), Ident::new(of, Span::call_site()));
+    quote!(|| ::shelfmark::__private::crud::#of::params::<#entity>(#specs))
 }
 
 /// A check that the arguments are the entity's key.
-fn key_check(method: &Method, entity: &Type, attribute: &str) -> Result<TokenStream> {
+pub(super) fn key_check(method: &Method, entity: &Type, attribute: &str) -> Result<TokenStream> {
     if method.arguments.is_empty() {
         return Err(method.arguments_error(format!(
             "{attribute} takes the key of `{}`: add an argument for each of its columns",
@@ -282,7 +251,7 @@ fn key_check(method: &Method, entity: &Type, attribute: &str) -> Result<TokenStr
     );
     Ok(quote_spanned! {span=>
         const _: () = ::core::assert!(
-            ::shelfmark::__private::render::is_key::<#entity>(&[#(#names),*]),
+            ::shelfmark::__private::crud::is_key::<#entity>(&[#(#names),*]),
             "{}",
             #message,
         );

@@ -101,18 +101,23 @@ impl Method {
         quote!(::shelfmark::__private::Args::with_capacity(#count) #(#binds)*)
     }
 
-    /// The specifications of the arguments.
-    pub(crate) fn params(&self) -> TokenStream {
-        self.params_besides(&[])
-    }
-
     /// The specifications of the arguments that fill no slot.
     pub(crate) fn params_besides(&self, slots: &[&str]) -> TokenStream {
+        let specs = self.specs_besides(slots);
+        quote!(|| #specs)
+    }
+
+    /// The specifications of the arguments, as an expression.
+    pub(crate) fn specs(&self) -> TokenStream {
+        self.specs_besides(&[])
+    }
+
+    fn specs_besides(&self, slots: &[&str]) -> TokenStream {
         let specs = self.besides(slots).map(|argument| {
             let (name, ty) = (&argument.name, elided(&argument.ty));
             quote_spanned!(ty.span()=> ::shelfmark::__private::ParamSpec::of::<#ty>(#name))
         });
-        quote!(|| ::std::vec![#(#specs),*])
+        quote!(::std::vec![#(#specs),*])
     }
 
     /// The arguments that fill no slot, which are `:name` in the SQL.

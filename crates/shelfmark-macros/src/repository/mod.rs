@@ -1,10 +1,11 @@
 //! `#[repository]`: a trait whose methods are statements.
 //!
 //! What stands at a method is read ([`parse`]), its signature is checked ([`method`]), both together become a plan
-//! ([`crud`], [`written`]), and the plans become code ([`expand`], [`dynamic`]). A method that is refused keeps its
+//! ([`crud`], [`rows`], [`delete`], [`written`]), and the plans become code ([`expand`], [`dynamic`]). A method that is refused keeps its
 //! place in the trait, so that one mistake is one error.
 
 mod crud;
+mod delete;
 mod dynamic;
 mod expand;
 mod method;
@@ -93,7 +94,7 @@ fn without_attribute(item: &TraitItemFn) -> Error {
         name.span(),
         format!(
             "say what `{name}` does: #[query(\"…\")], #[exec(\"…\")], or one of #[find], #[list], \
-             #[insert], #[update], #[upsert], #[delete]"
+             #[insert], #[update], #[upsert], #[delete], #[restore]"
         ),
     )
 }

@@ -11,15 +11,18 @@ use crate::query_text::{Sql, Texts};
 use crate::suggest::nearest;
 
 /// The attributes that say what a method does.
-const OPERATIONS: [&str; 10] = [
+const OPERATIONS: [&str; 13] = [
     "find",
     "list",
     "insert",
     "insert_many",
     "update",
+    "update_many",
     "upsert",
     "upsert_many",
     "delete",
+    "delete_many",
+    "restore",
     "query",
     "exec",
 ];
@@ -94,6 +97,7 @@ pub(crate) enum Crud {
         ignore: bool,
     },
     Update,
+    UpdateMany,
     Upsert {
         /// The columns whose conflict means "update"; none for the key.
         on: Vec<LitStr>,
@@ -102,7 +106,19 @@ pub(crate) enum Crud {
         /// As for `Upsert`.
         on: Vec<LitStr>,
     },
+    Delete(Way),
+    DeleteMany(Way),
+}
+
+/// What becomes of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// `#[delete]`: they go, or are marked where the entity says so.
     Delete,
+    /// `#[delete(hard)]`: they go.
+    Hard,
+    /// `#[restore]`: they are back.
+    Restore,
 }
 
 /// SQL that the user wrote, with what was promised about it.
@@ -170,6 +186,8 @@ fn read(attribute: &Attribute) -> Result<Declaration> {
         "insert_many" => Operation::Crud(Crud::InsertMany {
             ignore: ignores_conflicts(attribute)?,
         }),
+        "delete" => Operation::Crud(Crud::Delete(way(attribute, &name)?)),
+        "delete_many" => Operation::Crud(Crud::DeleteMany(way(attribute, &name)?)),
         plain => {
             if !matches!(attribute.meta, Meta::Path(_)) {
                 return Err(Error::new_spanned(
@@ -182,7 +200,8 @@ fn read(attribute: &Attribute) -> Result<Declaration> {
                 "list" => Crud::List,
                 "insert" => Crud::Insert,
                 "update" => Crud::Update,
-                _ => Crud::Delete,
+                "update_many" => Crud::UpdateMany,
+                _ => Crud::Delete(Way::Restore),
             })
         }
     };
@@ -191,6 +210,24 @@ fn read(attribute: &Attribute) -> Result<Declaration> {
         span: attribute.path().span(),
         operation,
     })
+}
+
+/// `#[delete]` or `#[delete(hard)]`.
+fn way(attribute: &Attribute, name: &str) -> Result<Way> {
+    if matches!(attribute.meta, Meta::Path(_)) {
+        return Ok(Way::Delete);
+    }
+    let wanted = format!(
+        "write #[{name}], or #[{name}(hard)] for rows that go although the entity has #[deleted_at]"
+    );
+    let word: Ident = attribute
+        .parse_args()
+        .map_err(|error| Error::new(error.span(), &wanted))?;
+    if word == "hard" {
+        Ok(Way::Hard)
+    } else {
+        Err(Error::new(word.span(), wanted))
+    }
 }
 
 /// `#[upsert]` or `#[upsert(on = "name")]`.

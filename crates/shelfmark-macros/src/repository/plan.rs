@@ -2,8 +2,8 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Type;
 use syn::spanned::Spanned as _;
-use syn::{LitStr, Type};
 
 use super::method::Method;
 use crate::statement::StatementSource;
@@ -26,12 +26,7 @@ pub(crate) struct Call<'m> {
 }
 
 impl<'m> Call<'m> {
-    /// With the method's arguments as values.
-    pub(crate) fn new(method: &'m Method) -> Self {
-        Call::with(method, method.args())
-    }
-
-    /// With other values.
+    /// With `args` as its values.
     pub(crate) fn with(method: &'m Method, args: TokenStream) -> Self {
         // A stream outlives the method's body, so it takes the values along. Its type then names no lifetime but that
         // of `self`.
@@ -112,39 +107,38 @@ impl<'m> Call<'m> {
         self.awaited(quote!(execute))
     }
 
-    /// All of `rows`, all or nothing; the number of rows touched.
-    pub(crate) fn rows(method: &Method, row: &Type, rows: TokenStream) -> TokenStream {
-        Call::with(method, rows).awaited(quote!(execute_rows::<#row>))
-    }
-
-    /// All of `rows`, all or nothing, the last of those that agree in the columns `on`; the number of rows given.
-    pub(crate) fn upserted(
-        method: &Method,
-        row: &Type,
-        rows: TokenStream,
-        on: &[LitStr],
-    ) -> TokenStream {
-        Call::with(method, quote!(#rows, &[#(#on),*])).awaited(quote!(upsert_rows::<#row>))
-    }
-
     /// Whether any row was touched.
     pub(crate) fn touched(&self) -> TokenStream {
-        let count = self.count();
-        quote!(#count.map(|rows| rows > 0))
+        touched(self.count())
     }
 
     /// `()`, or NotFound when no row was touched.
     pub(crate) fn found(&self) -> TokenStream {
-        let (count, path) = (self.count(), &self.method.path);
-        quote! {
-            match #count {
-                ::core::result::Result::Ok(0) => ::core::result::Result::Err(
-                    ::shelfmark::__private::Error::not_found(#path),
-                ),
-                other => other.map(|_| ()),
-            }
+        found(self.method, self.count())
+    }
+}
+
+/// Whether any row was touched, for a call that gives their number.
+pub(crate) fn touched(count: TokenStream) -> TokenStream {
+    quote!(#count.map(|rows| rows > 0))
+}
+
+/// `()`, or NotFound when no row was touched, for a call that gives their number.
+pub(crate) fn found(method: &Method, count: TokenStream) -> TokenStream {
+    let path = &method.path;
+    quote! {
+        match #count {
+            ::core::result::Result::Ok(0) => ::core::result::Result::Err(
+                ::shelfmark::__private::Error::not_found(#path),
+            ),
+            other => other.map(|_| ()),
         }
     }
+}
+
+/// The handle that a method's statement runs on.
+pub(crate) fn handle() -> TokenStream {
+    quote!(::shelfmark::__private::Executor::handle(self))
 }
 
 /// `()` for a call that gives a number.

@@ -1,50 +1,53 @@
 //! The CRUD methods that take rows: `#[insert]`, `#[update]`, `#[upsert]`, and `_many` of them.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{LitStr, Result, Type};
 
 use super::crud::{Answer, Draft, same_type, text, write};
 use super::method::{Argument, Method, elided};
-use super::plan::{Call, Plan, columns_of, nothing};
+use super::plan::{Call, Plan, found, handle, nothing, touched};
 use crate::arity::{self, Arity};
 
 pub(super) fn update(method: &Method) -> Result<Plan> {
     let (argument, entity) = one_row(method, "#[update]", "show: &Show")?;
-    let args = row_args(argument, &columns_of(&entity), &quote!(Entity));
-    let call = Call::with(method, args);
+    let (on, row) = (handle(), reference(argument));
+    let call = |function: &str| {
+        let function = Ident::new(function, Span::call_site());
+        quote_spanned! {argument.ty.span()=>
+            ::shelfmark::__private::crud::update::#function::<#entity>(#on, &STATEMENT, #row).await
+        }
+    };
     let mut checks = TokenStream::new();
     let mut same = |row: &Type| checks.extend(same_type(row, &entity));
     let (answer, body, what) = match Arity::of(method.output.value())? {
         Arity::Bool => (
             Answer::Count,
-            call.touched(),
+            touched(call("count")),
             "answers whether it was there",
         ),
         Arity::Count => (
             Answer::Count,
-            call.count(),
+            call("count"),
             "answers how many rows that were",
         ),
         Arity::Nothing => (
             Answer::Count,
-            call.found(),
+            found(method, call("count")),
             "`NotFound` when it is not there",
         ),
         Arity::Optional(row) => {
             same(&row);
-            let body = call.optional(&row);
             let what = "answers with it as stored, `None` when it is not there";
-            (Answer::Row(row), body, what)
+            (Answer::Row(row), call("optional"), what)
         }
         Arity::One(row) => {
             same(&row);
-            let body = call.one(&row);
             let what = "answers with it as stored, `NotFound` when it is not there";
-            (Answer::Row(row), body, what)
+            (Answer::Row(row), call("one"), what)
         }
-        Arity::Many(_) => {
+        _ => {
             return Err(method.answer_error(format!(
                 "#[update] answers with `{0}`, `Option<{0}>`, `bool`, `u64` or `()`",
                 text(&entity)
@@ -52,14 +55,13 @@ pub(super) fn update(method: &Method) -> Result<Plan> {
         }
     };
     let returning = answer.returning();
-    let columns = columns_of(&entity);
     Ok(Draft {
         doc: format!(
             "Sets all columns of this `{}`, found by its key; {what}.",
             text(&entity)
         ),
-        render: quote!(::shelfmark::__private::render::update::<#entity>(dialect, #returning)),
-        params: quote!(|| ::shelfmark::__private::call::column_params(#columns)),
+        render: quote!(::shelfmark::__private::crud::update::text::<#entity>(dialect, #returning)),
+        params: quote!(|| ::shelfmark::__private::crud::update::params::<#entity>()),
         row: answer.row().cloned(),
         access: write(),
         checks,
@@ -70,7 +72,20 @@ pub(super) fn update(method: &Method) -> Result<Plan> {
 
 pub(super) fn insert(method: &Method) -> Result<Plan> {
     let (argument, row) = one_row(method, "#[insert]", "new: &NewShow")?;
-    let (answer, body) = inserted(method, argument, &row, "#[insert]")?;
+    let (on, value) = (handle(), reference(argument));
+    let args = quote_spanned! {argument.ty.span()=>
+        ::shelfmark::__private::crud::insert::args::<#row>(#on, #value)
+    };
+    let call = Call::with(method, args);
+    let (answer, body) = match Arity::of(method.output.value())? {
+        Arity::Nothing => (Answer::Count, nothing(call.count())),
+        Arity::Count => (Answer::Count, call.count()),
+        Arity::One(answer) => {
+            let body = call.one(&answer);
+            (Answer::RowOrKey(answer), body)
+        }
+        _ => return Err(one_answer(method, "#[insert]")),
+    };
     let returning = answer.returning();
     Ok(written_row(
         &row,
@@ -79,7 +94,7 @@ pub(super) fn insert(method: &Method) -> Result<Plan> {
         "Inserts one row".to_owned(),
         quote! {
             ::core::result::Result::Ok(
-                ::shelfmark::__private::render::insert::<#row>(dialect, #returning)
+                ::shelfmark::__private::crud::insert::text::<#row>(dialect, #returning)
             )
         },
     ))
@@ -87,7 +102,27 @@ pub(super) fn insert(method: &Method) -> Result<Plan> {
 
 pub(super) fn upsert(method: &Method, on: &[LitStr]) -> Result<Plan> {
     let (argument, row) = one_row(method, "#[upsert]", "new: &NewShow")?;
-    let (answer, body) = inserted(method, argument, &row, "#[upsert]")?;
+    let (handle, value) = (handle(), reference(argument));
+    let count = quote_spanned! {argument.ty.span()=>
+        ::shelfmark::__private::crud::upsert::count::<#row>(
+            #handle, &STATEMENT, #value, &[#(#on),*],
+        )
+        .await
+    };
+    let (answer, body) = match Arity::of(method.output.value())? {
+        Arity::Nothing => (Answer::Count, nothing(count)),
+        Arity::Count => (Answer::Count, count),
+        Arity::One(answer) => {
+            let body = quote_spanned! {answer.span()=>
+                ::shelfmark::__private::crud::upsert::one::<#row, #answer>(
+                    #handle, &STATEMENT, #value, &[#(#on),*],
+                )
+                .await
+            };
+            (Answer::RowOrKey(answer), body)
+        }
+        _ => return Err(one_answer(method, "#[upsert]")),
+    };
     let returning = answer.returning();
     Ok(written_row(
         &row,
@@ -97,32 +132,14 @@ pub(super) fn upsert(method: &Method, on: &[LitStr]) -> Result<Plan> {
             "Inserts one row, or updates the one with the same {}",
             conflict(on)
         ),
-        quote!(::shelfmark::__private::render::upsert::<#row>(dialect, &[#(#on),*], #returning)),
+        quote!(::shelfmark::__private::crud::upsert::text::<#row>(dialect, &[#(#on),*], #returning)),
     ))
 }
 
-/// What the answer of an insert or upsert is, and the call that gives it.
-fn inserted(
-    method: &Method,
-    argument: &Argument,
-    row: &Type,
-    attribute: &str,
-) -> Result<(Answer, TokenStream)> {
-    let call = Call::with(
-        method,
-        row_args(argument, &insertable_columns(row), &quote!(Insertable)),
-    );
-    match Arity::of(method.output.value())? {
-        Arity::Nothing => Ok((Answer::Count, nothing(call.count()))),
-        Arity::Count => Ok((Answer::Count, call.count())),
-        Arity::One(answer) => {
-            let body = call.one(&answer);
-            Ok((Answer::RowOrKey(answer), body))
-        }
-        Arity::Bool | Arity::Optional(_) | Arity::Many(_) => Err(method.answer_error(format!(
-            "{attribute} answers with the entity, its key, `u64` or `()`"
-        ))),
-    }
+fn one_answer(method: &Method, attribute: &str) -> syn::Error {
+    method.answer_error(format!(
+        "{attribute} answers with the entity, its key, `u64` or `()`"
+    ))
 }
 
 fn written_row(
@@ -132,7 +149,6 @@ fn written_row(
     does: String,
     render: TokenStream,
 ) -> Plan {
-    let columns = insertable_columns(row);
     let what = if answer.row().is_some() {
         "; answers with what was stored"
     } else {
@@ -141,7 +157,7 @@ fn written_row(
     Draft {
         doc: format!("{does}{what}."),
         render,
-        params: quote!(|| ::shelfmark::__private::call::column_params(#columns)),
+        params: quote_spanned!(row.span()=> || ::shelfmark::__private::crud::insert::params::<#row>()),
         row: answer.row().cloned(),
         access: write(),
         checks: TokenStream::new(),
@@ -150,81 +166,154 @@ fn written_row(
     .plan()
 }
 
+/// A method that takes many rows.
+struct Many<'a> {
+    attribute: &'a str,
+    example: &'a str,
+    /// `insert`, `upsert` or `update`: the module that knows the text and the calls.
+    module: &'a str,
+    does: String,
+    /// What the text is made with, besides the dialect and what it gives back.
+    options: TokenStream,
+    /// What the call takes besides the rows.
+    more: TokenStream,
+    /// The function for `()`, and what is said of it.
+    nothing: (&'a str, &'a str),
+    /// What is said of the rows that come back.
+    rows: &'a str,
+}
+
 pub(super) fn insert_many(method: &Method, ignore: bool) -> Result<Plan> {
     let skips = if ignore {
         ", leaving out those that conflict with a row that is there"
     } else {
         ""
     };
-    many(
-        method,
-        "#[insert_many]",
-        &format!("Inserts all rows or none{skips}"),
-        |row| quote!(::shelfmark::__private::render::insert_many::<#row>(dialect, #ignore)),
-        |row, rows| Call::rows(method, row, rows),
-    )
+    let many = Many {
+        attribute: "#[insert_many]",
+        example: "new: &[NewShow]",
+        module: "insert",
+        does: format!("Inserts all rows or none{skips}"),
+        options: quote!(#ignore,),
+        more: TokenStream::new(),
+        nothing: ("many_count", ""),
+        rows: "; answers with what was stored, in the order given",
+    };
+    many.plan(method, &Of::Insertable)
 }
 
 pub(super) fn upsert_many(method: &Method, on: &[LitStr]) -> Result<Plan> {
-    many(
-        method,
-        "#[upsert_many]",
-        &format!(
+    let many = Many {
+        attribute: "#[upsert_many]",
+        example: "new: &[NewShow]",
+        module: "upsert",
+        does: format!(
             "Inserts all rows or none, updating those with the same {0}; where several of the rows have the same {0}, the \
              last one counts",
             conflict(on)
         ),
-        |row| quote!(::shelfmark::__private::render::upsert_many::<#row>(dialect, &[#(#on),*])),
-        |row, rows| Call::upserted(method, row, rows, on),
-    )
+        options: quote!(&[#(#on),*],),
+        more: quote!(&[#(#on),*],),
+        nothing: ("many_count", ""),
+        rows: "; answers with what was stored, in the order given",
+    };
+    many.plan(method, &Of::Insertable)
 }
 
-fn many(
-    method: &Method,
-    attribute: &str,
-    does: &str,
-    render: impl FnOnce(&Type) -> TokenStream,
-    count: impl FnOnce(&Type, TokenStream) -> TokenStream,
-) -> Result<Plan> {
-    let wanted = format!("{attribute} takes the rows: `new: &[NewShow]`");
-    let [argument] = method.arguments.as_slice() else {
-        return Err(method.arguments_error(wanted));
+pub(super) fn update_many(method: &Method) -> Result<Plan> {
+    let many = Many {
+        attribute: "#[update_many]",
+        example: "shows: &[Show]",
+        module: "update",
+        does: "Sets all columns of these rows, found by their keys, or changes nothing".to_owned(),
+        options: TokenStream::new(),
+        more: TokenStream::new(),
+        nothing: ("many_found", "; `NotFound` when one is not there"),
+        rows: "; answers with them as stored, in the order given, `NotFound` when one is not there",
     };
-    let Some(row) = element(&argument.ty) else {
-        return Err(syn::Error::new_spanned(&argument.ty, wanted));
-    };
-    let row = elided(row);
-    let ident = &argument.ident;
-    let rows = if matches!(arity::bare(&argument.ty), Type::Reference(_)) {
-        quote!(#ident)
-    } else {
-        quote!(&#ident)
-    };
-    let count = count(&row, rows);
-    let body = match Arity::of(method.output.value())? {
-        Arity::Count => count,
-        Arity::Nothing => nothing(count),
-        _ => {
-            return Err(method.answer_error(format!(
-                "{attribute} answers with `u64`, the number of rows written, or `()`"
-            )));
+    many.plan(method, &Of::Entity)
+}
+
+/// What the rows are.
+enum Of {
+    Entity,
+    Insertable,
+}
+
+impl Many<'_> {
+    fn plan(&self, method: &Method, of: &Of) -> Result<Plan> {
+        let attribute = self.attribute;
+        let wanted = format!("{attribute} takes the rows: `{}`", self.example);
+        let [argument] = method.arguments.as_slice() else {
+            return Err(method.arguments_error(wanted));
+        };
+        let Some(row) = element(&argument.ty) else {
+            return Err(syn::Error::new_spanned(&argument.ty, wanted));
+        };
+        let row = elided(row);
+        let entity = match of {
+            Of::Entity => quote!(#row),
+            Of::Insertable => {
+                quote_spanned!(row.span()=> <#row as ::shelfmark::__private::Insertable>::Entity)
+            }
+        };
+        let module = Ident::new(self.module, Span::call_site());
+        let (on, rows, more) = (handle(), reference(argument), &self.more);
+        let call = |function: &str| {
+            let function = Ident::new(function, Span::call_site());
+            quote_spanned! {row.span()=>
+                ::shelfmark::__private::crud::#module::#function::<#row>(
+                    #on, &STATEMENT, #rows, #more
+                )
+                .await
+            }
+        };
+        let mut checks = TokenStream::new();
+        let (answer, body, what) = match Arity::of(method.output.value())? {
+            Arity::Count => (Answer::Count, call("many_count"), ""),
+            Arity::Nothing => {
+                let (function, what) = self.nothing;
+                (Answer::Count, nothing(call(function)), what)
+            }
+            Arity::Many(answer) => {
+                checks.extend(quote_spanned! {answer.span()=>
+                    const _: fn(#answer) -> #entity = |row| row;
+                });
+                (Answer::Row(answer), call("many_rows"), self.rows)
+            }
+            _ => {
+                return Err(method.answer_error(format!(
+                    "{attribute} answers with `u64`, the number of rows written, `()`, or `Vec` of the entity"
+                )));
+            }
+        };
+        let (returning, options) = (answer.returning(), &self.options);
+        Ok(Draft {
+            doc: format!("{}{what}.", self.does),
+            render: quote!(::shelfmark::__private::crud::#module::many_text::<#row>(dialect, #options #returning)),
+            params: quote_spanned! {row.span()=>
+                || ::shelfmark::__private::crud::#module::params::<#row>()
+            },
+            row: answer.row().cloned(),
+            access: write(),
+            checks,
+            body,
         }
-    };
-    let columns = insertable_columns(&row);
-    Ok(Draft {
-        doc: format!("{does}."),
-        render: render(&row),
-        params: quote!(|| ::shelfmark::__private::call::column_params(#columns)),
-        row: None,
-        access: write(),
-        checks: TokenStream::new(),
-        body,
+        .plan())
     }
-    .plan())
+}
+
+/// The argument by reference.
+pub(super) fn reference(argument: &Argument) -> TokenStream {
+    let ident = &argument.ident;
+    match arity::bare(&argument.ty) {
+        Type::Reference(_) => quote!(#ident),
+        _ => quote!(&#ident),
+    }
 }
 
 /// The `T` of `&[T]`, `&Vec<T>` and `Vec<T>`.
-fn element(ty: &Type) -> Option<&Type> {
+pub(super) fn element(ty: &Type) -> Option<&Type> {
     match arity::bare(ty) {
         Type::Reference(reference) => element(&reference.elem),
         Type::Slice(slice) => Some(&slice.elem),
@@ -258,25 +347,6 @@ fn one_row<'m>(method: &'m Method, attribute: &str, example: &str) -> Result<(&'
         Type::Path(_) => Ok((argument, elided(row))),
         _ => Err(syn::Error::new_spanned(&argument.ty, wanted)),
     }
-}
-
-/// The values of all columns of a row; `of` is the trait that gives them.
-fn row_args(argument: &Argument, columns: &TokenStream, of: &TokenStream) -> TokenStream {
-    let ident = &argument.ident;
-    let value = match arity::bare(&argument.ty) {
-        Type::Reference(_) => quote!(#ident),
-        _ => quote!(&#ident),
-    };
-    // An argument may be called like this variable, so it must not be visible to the user's names.
-    let values = proc_macro2::Ident::new("values", proc_macro2::Span::mixed_site());
-    quote! {
-        ::shelfmark::__private::Args::with_capacity(#columns.len())
-        .bind_row(|#values| ::shelfmark::__private::#of::encode_row(#value, #values))
-    }
-}
-
-fn insertable_columns(row: &Type) -> TokenStream {
-    quote_spanned!(row.span()=> <#row as ::shelfmark::__private::Insertable>::COLUMNS)
 }
 
 fn conflict(on: &[LitStr]) -> String {

@@ -39,7 +39,7 @@ pub trait Shows {
     async fn insert_many(&self, new: &NewShow) -> Result<u64>;
 
     #[insert_many]
-    async fn insert_and_return(&self, new: &[NewShow]) -> Result<Vec<Show>>;
+    async fn insert_and_return(&self, new: &[NewShow]) -> Result<Show>;
 
     #[update]
     async fn update(&self, show_id: &str, title: &str) -> Result<Show>;

@@ -5,10 +5,6 @@ use shelfmark::prelude::*;
 pub struct Show {
     #[id(auto)]
     pub id: i64,
-    #[version]
-    pub version: i64,
-    #[created_at]
-    pub created_at: i64,
     #[unique(title)]
     pub title: String,
     #[belongs_to]

@@ -50,7 +50,7 @@ impl Transaction {
             isolation: Isolation::ReadCommitted,
             read_only: false,
             label,
-            tenant: None,
+            tenant: db.tenant.as_ref().map(|tenant| tenant.setting().into()),
         };
         Transaction {
             db,
@@ -158,9 +158,8 @@ impl Transaction {
         };
         let shared = TxShared::new(
             NEXT.fetch_add(1, Ordering::Relaxed),
-            self.db.id,
+            &self.db,
             label,
-            limits.clone(),
             deadline,
             session,
         );
@@ -285,7 +284,7 @@ async fn before<T>(deadline: Instant, work: impl Future<Output = Result<T>>) -> 
 
 /// Commits. The engine has a deadline of its own for the answer and then finds out, over another connection, what became
 /// of the transaction; this one is for an engine that does neither.
-async fn commit(session: &dyn Session, limits: &Limits) -> Result<()> {
+pub(crate) async fn commit(session: &dyn Session, limits: &Limits) -> Result<()> {
     let within = limits.statement_timeout + limits.acquire_timeout + COMMIT_GRACE;
     tokio::time::timeout(within, session.commit())
         .await

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use jiff::Timestamp;
 use shelfmark_core::{
-    BoxFuture, BoxStream, Call, Channel, Dialect, Error, ErrorKind, Result, RowSink, Session, Type,
-    ValueRef,
+    BoxFuture, BoxStream, Call, Channel, Clock, Demand, Dialect, Error, ErrorKind, Result, RowSink,
+    Session, Tenant, Type, ValueRef,
 };
 use tokio::sync::{Mutex as Gate, OwnedMutexGuard};
 
 use super::effect::{Effects, Waiting};
+use crate::alone::{demanded, held, touched};
 use crate::direct::{Limits, bounded};
 use crate::scope::Scope;
 
@@ -25,6 +27,9 @@ pub(super) struct Shared {
     pub(super) label: &'static str,
     pub(super) dialect: Dialect,
     pub(super) limits: Limits,
+    clock: Clock,
+    /// Whose rows the transaction may see.
+    tenant: Option<Tenant>,
     /// When the whole transaction must have ended.
     pub(super) deadline: Instant,
     /// Locked for moments only, never while waiting.
@@ -76,18 +81,19 @@ impl Level {
 impl Shared {
     pub(super) fn new(
         id: u64,
-        db: u64,
+        db: &crate::db::Shared,
         label: &'static str,
-        limits: Limits,
         deadline: Instant,
         session: Arc<dyn Session>,
     ) -> Arc<Self> {
         Arc::new(Shared {
             id,
-            db,
+            db: db.id,
             label,
             dialect: session.dialect(),
-            limits,
+            limits: db.limits.clone(),
+            clock: db.clock.clone(),
+            tenant: db.tenant.clone(),
             deadline,
             state: Mutex::new(State {
                 session: Some(session),
@@ -227,6 +233,27 @@ impl Turn<'_> {
         answer
     }
 
+    /// As [`answered`](Turn::answered), where more may be demanded of the answer than that there is one. What falls short
+    /// of it cannot be undone by itself, so it aborts the transaction as a failed statement does.
+    fn demanded<T>(
+        self,
+        demand: Option<Demand>,
+        answer: Result<T>,
+        rows: impl FnOnce(&T) -> u64,
+    ) -> Result<T> {
+        let answer = demanded(demand.as_ref(), answer, rows);
+        if demand.is_some()
+            && let Err(error) = &answer
+            && error.kind() == ErrorKind::Decode
+        {
+            let level = &self.channel.level;
+            self.channel
+                .shared
+                .note_failure(level.depth, self.method, error);
+        }
+        self.answered(answer)
+    }
+
     fn note<T>(&mut self, answer: &Result<T>) {
         self.answered = true;
         if let Err(error) = answer
@@ -324,6 +351,14 @@ impl Channel for TxChannel {
         self.shared.dialect
     }
 
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    fn tenant(&self) -> Option<&Tenant> {
+        self.shared.tenant.as_ref()
+    }
+
     fn fetch<'a>(
         &'a self,
         call: Call<'a>,
@@ -332,13 +367,14 @@ impl Channel for TxChannel {
         Box::pin(async move {
             let turn = self.turn(call.method).await?;
             let (method, sql) = (call.method, Arc::clone(&call.sql));
+            let demand = call.demand.clone();
             let work = turn.session.fetch(call, sink);
             let answer = self
                 .shared
                 .limits
                 .statement(method, sql, turn.deadline, work)
                 .await;
-            turn.answered(answer)
+            turn.demanded(demand, answer, held)
         })
     }
 
@@ -346,13 +382,14 @@ impl Channel for TxChannel {
         Box::pin(async move {
             let turn = self.turn(call.method).await?;
             let (method, sql) = (call.method, Arc::clone(&call.sql));
+            let demand = call.demand.clone();
             let work = turn.session.execute(call);
             let answer = self
                 .shared
                 .limits
                 .statement(method, sql, turn.deadline, work)
                 .await;
-            turn.answered(answer)
+            turn.demanded(demand, answer, touched)
         })
     }
 
@@ -365,13 +402,14 @@ impl Channel for TxChannel {
         Box::pin(async move {
             let turn = self.turn(call.method).await?;
             let (method, sql) = (call.method, Arc::clone(&call.sql));
+            let demand = call.demand.clone();
             let work = turn.session.execute_many(call, columns, rows);
             let answer = self
                 .shared
                 .limits
                 .statement(method, sql, turn.deadline, work)
                 .await;
-            turn.answered(answer)
+            turn.demanded(demand, answer, touched)
         })
     }
 
@@ -385,13 +423,14 @@ impl Channel for TxChannel {
         Box::pin(async move {
             let turn = self.turn(call.method).await?;
             let (method, sql) = (call.method, Arc::clone(&call.sql));
+            let demand = call.demand.clone();
             let work = turn.session.fetch_many(call, columns, rows, sink);
             let answer = self
                 .shared
                 .limits
                 .statement(method, sql, turn.deadline, work)
                 .await;
-            turn.answered(answer)
+            turn.demanded(demand, answer, held)
         })
     }
 

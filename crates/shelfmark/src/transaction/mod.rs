@@ -7,5 +7,6 @@ mod handle;
 mod retry;
 
 pub use begin::Transaction;
+pub(crate) use begin::commit;
 pub use effect::Effect;
 pub use handle::Tx;
