@@ -52,10 +52,9 @@ async fn begun(db: &Db) -> Result<TxChannel> {
         tenant: None,
     };
     let session = db.shared.engine.begin(options).await?;
-    let limits = db.shared.limits.clone();
     let deadline = Instant::now() + Duration::from_secs(60);
     Ok(TxChannel {
-        shared: Shared::new(1, db.shared.id, "tests", limits, deadline, session),
+        shared: Shared::new(1, &db.shared, "tests", deadline, session),
         level: Level::new(0),
     })
 }
