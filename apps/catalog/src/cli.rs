@@ -144,7 +144,7 @@ async fn open_and_import(
     let config = DatabaseConfig::from_env_or(DEFAULT_DATABASE)?;
     let opening = async {
         let db = Db::connect(config).await?;
-        db.migrate(crate::MIGRATIONS).await?;
+        crate::bring_up_to_date(&db).await?;
         Ok::<_, shelfmark::Error>(db)
     };
     let db = options.unless_stopped(opening).await??;

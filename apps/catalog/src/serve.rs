@@ -74,7 +74,7 @@ async fn asked_to_end() -> io::Result<()> {
 /// The database, ready to be served.
 async fn open(config: DatabaseConfig) -> Result<Db, Box<dyn StdError + Send + Sync>> {
     let db = Db::connect(config).await?;
-    db.migrate(crate::MIGRATIONS).await?;
+    crate::bring_up_to_date(&db).await?;
     db.verify().await?;
     fill(&db).await?;
     Ok(db)

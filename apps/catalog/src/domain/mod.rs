@@ -4,6 +4,8 @@ mod fold;
 mod kind;
 pub mod limits;
 mod names;
+mod search;
+mod search_words;
 mod show;
 mod text;
 
@@ -13,6 +15,8 @@ pub use names::{
     Actor, Country, Director, Genre, GenreCount, NewActor, NewCountry, NewDirector, NewGenre,
     ShowActor, ShowCountry, ShowDirector, ShowGenre,
 };
+pub use search::{NewTitleWords, PersonMatch, TitleMatch, TitleWords};
+pub use search_words::{SearchWords, words_of};
 pub use show::{NewShow, Show, ShowDetails, ShowRecord, YearCount};
 pub(crate) use text::{is_direction_mark, is_invisible, same_name};
 pub use text::{tidy, tidy_lines};

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use shelfmark::prelude::*;
 
+use super::search_words::words_of;
+
 /// Who directed a show.
 #[derive(Entity, Clone, Debug, PartialEq, Eq, Serialize)]
 #[entity(table = "directors")]
@@ -13,6 +15,9 @@ pub struct Director {
     /// As written in the source; unique.
     #[unique]
     pub name: String,
+    /// The name as it is searched; none where nobody has looked at it since it was changed by hand.
+    #[serde(skip)]
+    pub name_words: Option<String>,
 }
 
 /// A name to be added to the directors.
@@ -21,6 +26,19 @@ pub struct Director {
 pub struct NewDirector {
     /// As written in the source.
     pub name: String,
+    /// The name as it is searched: [`words_of`] the name.
+    pub name_words: Option<String>,
+}
+
+impl NewDirector {
+    /// The name with its words.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            name_words: Some(words_of(name)),
+        }
+    }
 }
 
 /// One of a show's directors.
@@ -46,6 +64,9 @@ pub struct Actor {
     /// As written in the source; unique.
     #[unique]
     pub name: String,
+    /// The name as it is searched; none where nobody has looked at it since it was changed by hand.
+    #[serde(skip)]
+    pub name_words: Option<String>,
 }
 
 /// A name to be added to the actors.
@@ -54,6 +75,19 @@ pub struct Actor {
 pub struct NewActor {
     /// As written in the source.
     pub name: String,
+    /// The name as it is searched: [`words_of`] the name.
+    pub name_words: Option<String>,
+}
+
+impl NewActor {
+    /// The name with its words.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            name_words: Some(words_of(name)),
+        }
+    }
 }
 
 /// One of a show's actors.
@@ -89,6 +123,16 @@ pub struct NewGenre {
     pub name: String,
 }
 
+impl NewGenre {
+    /// The name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+        }
+    }
+}
+
 /// One of a show's genres.
 #[derive(Entity, Insert, Clone, Debug, PartialEq, Eq)]
 #[entity(table = "show_genres", key = (show_id, genre_id))]
@@ -120,6 +164,16 @@ pub struct Country {
 pub struct NewCountry {
     /// As written in the source.
     pub name: String,
+}
+
+impl NewCountry {
+    /// The name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+        }
+    }
 }
 
 /// One of a show's countries.

@@ -13,7 +13,8 @@ use crate::domain::{
     NewShow, ShowDetails, ShowKind, ShowRecord, fold, limits, same_name, tidy, tidy_lines,
 };
 use crate::repositories::{
-    ActorsExt as _, CountriesExt as _, DirectorsExt as _, GenresExt as _, Shows as _, ShowsExt as _,
+    ActorsExt as _, CountriesExt as _, DirectorsExt as _, GenresExt as _, Shows as _,
+    ShowsExt as _, TitlesExt as _,
 };
 use crate::use_cases::{ChangeError, add_show, replace_show};
 
@@ -64,7 +65,16 @@ pub(super) async fn add(
     adding
         .run(async |tx| {
             let names = (tx.directors(), tx.actors(), tx.genres(), tx.countries());
-            add_show(tx.shows(), names.0, names.1, names.2, names.3, &record).await
+            add_show(
+                tx.shows(),
+                tx.titles(),
+                names.0,
+                names.1,
+                names.2,
+                names.3,
+                &record,
+            )
+            .await
         })
         .await?;
     let show_id = &record.show.show_id;
@@ -88,7 +98,16 @@ pub(super) async fn replace(
     replacing
         .run(async |tx| {
             let names = (tx.directors(), tx.actors(), tx.genres(), tx.countries());
-            replace_show(tx.shows(), names.0, names.1, names.2, names.3, &record).await
+            replace_show(
+                tx.shows(),
+                tx.titles(),
+                names.0,
+                names.1,
+                names.2,
+                names.3,
+                &record,
+            )
+            .await
         })
         .await?;
     Ok(Json(stored(&db, &record.show.show_id).await?))

@@ -6,7 +6,8 @@ use serde_json::Value;
 use shelfmark::{Cursor, Db, Direction, Error, ErrorKind, Slice, Sort, SortKey};
 use shelfmark_axum::{Json, ListQuery, Problem};
 
-use crate::domain::{Show, ShowKind, limits};
+use super::search::short_enough;
+use crate::domain::{Show, ShowKind};
 use crate::repositories::ShowsExt as _;
 use crate::use_cases::{After, ListShows, ShowOrder, list_shows};
 
@@ -126,12 +127,8 @@ fn wanted(filters: Filters) -> Result<ListShows, Problem> {
             "must not be after `year_to`",
         ));
     }
-    let longest = limits::SEARCH_CHARS;
-    if let Some(text) = &filters.q
-        && text.chars().count() > longest
-    {
-        let reason = format!("must not be longer than {longest} characters");
-        return Err(Problem::parameter("q", reason));
+    if let Some(text) = &filters.q {
+        short_enough(text)?;
     }
     Ok(ListShows {
         kind: filters.kind,
@@ -141,6 +138,6 @@ fn wanted(filters: Filters) -> Result<ListShows, Problem> {
         country: filters.country,
         year_from: filters.year_from,
         year_to: filters.year_to,
-        title: filters.q,
+        text: filters.q,
     })
 }

@@ -4,6 +4,7 @@ mod change;
 mod list;
 mod page;
 mod router;
+mod search;
 mod shows;
 
 pub use router::router;

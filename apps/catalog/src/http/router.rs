@@ -6,7 +6,7 @@ use axum::routing::get;
 use shelfmark::Db;
 use shelfmark_axum::{Query, RequestLimits, guarded, health_router};
 
-use super::{change, list, page, shows};
+use super::{change, list, page, search, shows};
 
 /// The whole service on `db`.
 ///
@@ -17,6 +17,7 @@ use super::{change, list, page, shows};
 /// | `POST /shows` | adds a show |
 /// | `GET`, `PUT`, `DELETE /shows/{id}` | one show, its replacement, its removal |
 /// | `GET /shows/recent?year=` | the newest shows released in that year or later |
+/// | `GET /search?q=` | the shows that a person means who types that, the best matches first |
 /// | `GET /genres` | every genre with the number of its shows |
 /// | `GET /directors/{id}/shows` | a director's shows, newest first |
 /// | `GET /stats/years` | how many shows came out in each year |
@@ -36,6 +37,7 @@ pub fn router(db: Db) -> Router {
                 .put(change::replace)
                 .delete(change::remove),
         )
+        .route("/search", get(search::search))
         .route("/genres", get(shows::genres))
         .route("/directors/{id}/shows", get(shows::of_director))
         .route("/stats/years", get(shows::years))

@@ -17,7 +17,8 @@ use super::rejects::{RejectsError, RejectsFile};
 use super::row::CleanShow;
 use crate::domain::{NewShow, ShowRecord, fold};
 use crate::repositories::{
-    ActorsExt as _, CountriesExt as _, DirectorsExt as _, GenresExt as _, Shows as _, ShowsExt as _,
+    ActorsExt as _, CountriesExt as _, DirectorsExt as _, GenresExt as _, Shows as _,
+    ShowsExt as _, TitlesExt as _,
 };
 use crate::use_cases::save_shows;
 
@@ -282,6 +283,7 @@ async fn store(at: &impl Executor, records: &[ShowRecord]) -> shelfmark::Result<
     let known = at.shows().count_of(&ids).await?;
     save_shows(
         at.shows(),
+        at.titles(),
         at.directors(),
         at.actors(),
         at.genres(),

@@ -2,7 +2,7 @@
 
 use shelfmark::prelude::*;
 
-use crate::domain::{Actor, NewActor, ShowActor};
+use crate::domain::{Actor, NewActor, PersonMatch, ShowActor, TitleMatch};
 
 /// Who appears in a show.
 #[repository(entity = Actor)]
@@ -31,4 +31,45 @@ pub trait Actors {
     /// Parts shows from all their actors.
     #[exec("DELETE FROM show_actors WHERE show_id IN (:show_ids)")]
     async fn unlink(&self, show_ids: &[String]) -> Result<u64>;
+
+    /// The ids of those with all `words` in their names, the first that came first; with `begun`, the last word at least as
+    /// the beginning of one. Answered as [`Titles::matching`](super::Titles::matching) is.
+    #[query(
+        sqlite(file = "src/repositories/sql/actors_matching.sqlite.sql"),
+        postgres(file = "src/repositories/sql/actors_matching.postgres.sql")
+    )]
+    async fn matching(&self, words: &str, begun: bool, limit: i64) -> Result<Vec<i64>>;
+
+    /// The newest shows of these people, of whose shows at most `most` are looked at.
+    #[query(
+        "SELECT t.show_id, t.release_year, t.n FROM search_titles AS t
+         WHERE t.show_id IN (
+               SELECT l.show_id FROM (
+                      SELECT show_id FROM show_actors WHERE actor_id IN (:ids)
+                      ORDER BY actor_id, show_id LIMIT :most) AS l)
+         ORDER BY t.release_year DESC, t.n
+         LIMIT :limit"
+    )]
+    async fn newest_shows(&self, ids: &[i64], most: i64, limit: i64) -> Result<Vec<TitleMatch>>;
+
+    /// The people of these shows, in the order of their sources.
+    #[query(
+        "SELECT l.show_id, n.name, n.name_words FROM show_actors AS l
+         JOIN actors AS n ON n.id = l.actor_id
+         WHERE l.show_id IN (:show_ids)
+         ORDER BY l.show_id, l.position, n.id"
+    )]
+    async fn of_shows(&self, show_ids: &[String]) -> Result<Vec<PersonMatch>>;
+
+    /// Gives somebody another name, which is found when its words are kept as well. Whether there is somebody of the id.
+    #[exec("UPDATE actors SET name = :name WHERE id = :id")]
+    async fn rename(&self, id: i64, name: &str) -> Result<bool>;
+
+    /// Keeps the words of a name.
+    #[exec("UPDATE actors SET name_words = :words WHERE id = :id")]
+    async fn keep_words(&self, id: i64, words: &str) -> Result<()>;
+
+    /// Those whose names have not been looked at.
+    #[query("SELECT {*} FROM actors WHERE name_words IS NULL ORDER BY id LIMIT :limit")]
+    async fn without_words(&self, limit: i64) -> Result<Vec<Actor>>;
 }

@@ -5,9 +5,11 @@ mod countries;
 mod directors;
 mod genres;
 mod shows;
+mod titles;
 
 pub use actors::{Actors, ActorsExt};
 pub use countries::{Countries, CountriesExt};
 pub use directors::{Directors, DirectorsExt};
 pub use genres::{Genres, GenresExt};
 pub use shows::{Shows, ShowsExt};
+pub use titles::{Titles, TitlesExt};

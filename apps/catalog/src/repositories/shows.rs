@@ -48,6 +48,17 @@ pub trait Shows {
     #[exec("ANALYZE")]
     async fn analyze(&self) -> Result<()>;
 
+    /// The shows of these keys.
+    #[query("SELECT {*} FROM shows WHERE show_id IN (:show_ids)")]
+    async fn by_ids(&self, show_ids: &[String]) -> Result<Vec<Show>>;
+
+    /// The first shows in the order of titles whose folded titles are `from` or between it and `to`.
+    #[query(
+        "SELECT show_id, release_year, title_folded FROM shows WHERE title_folded >= :from AND title_folded < :to
+         ORDER BY title_folded, show_id LIMIT :limit"
+    )]
+    async fn titled(&self, from: &str, to: &str, limit: i64) -> Result<Vec<(String, i32, String)>>;
+
     /// The newest shows released in `year` or later.
     #[query(
         "SELECT {*} FROM shows WHERE release_year >= :year ORDER BY release_year DESC, show_id LIMIT :limit"
@@ -61,7 +72,10 @@ pub trait Shows {
     async fn per_year(&self) -> Result<Vec<YearCount>>;
 
     /// Newest first.
-    #[query(file = "src/repositories/sql/newest_first.sql")]
+    #[query(
+        sqlite(file = "src/repositories/sql/newest_first.sqlite.sql"),
+        postgres(file = "src/repositories/sql/newest_first.postgres.sql")
+    )]
     #[expect(
         clippy::too_many_arguments,
         reason = "one per optional filter; the filter slots come with a later version"
@@ -75,14 +89,17 @@ pub trait Shows {
         country: Option<&str>,
         year_from: Option<i32>,
         year_to: Option<i32>,
-        title: Option<&str>,
+        words: Option<&str>,
         last_year: Option<i32>,
         last_id: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Show>>;
 
     /// Oldest first.
-    #[query(file = "src/repositories/sql/oldest_first.sql")]
+    #[query(
+        sqlite(file = "src/repositories/sql/oldest_first.sqlite.sql"),
+        postgres(file = "src/repositories/sql/oldest_first.postgres.sql")
+    )]
     #[expect(
         clippy::too_many_arguments,
         reason = "one per optional filter; the filter slots come with a later version"
@@ -96,14 +113,17 @@ pub trait Shows {
         country: Option<&str>,
         year_from: Option<i32>,
         year_to: Option<i32>,
-        title: Option<&str>,
+        words: Option<&str>,
         last_year: Option<i32>,
         last_id: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Show>>;
 
     /// By title, from A.
-    #[query(file = "src/repositories/sql/by_title.sql")]
+    #[query(
+        sqlite(file = "src/repositories/sql/by_title.sqlite.sql"),
+        postgres(file = "src/repositories/sql/by_title.postgres.sql")
+    )]
     #[expect(
         clippy::too_many_arguments,
         reason = "one per optional filter; the filter slots come with a later version"
@@ -117,14 +137,17 @@ pub trait Shows {
         country: Option<&str>,
         year_from: Option<i32>,
         year_to: Option<i32>,
-        title: Option<&str>,
+        words: Option<&str>,
         last_title: Option<&str>,
         last_id: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Show>>;
 
     /// By title, from Z.
-    #[query(file = "src/repositories/sql/by_title_backwards.sql")]
+    #[query(
+        sqlite(file = "src/repositories/sql/by_title_backwards.sqlite.sql"),
+        postgres(file = "src/repositories/sql/by_title_backwards.postgres.sql")
+    )]
     #[expect(
         clippy::too_many_arguments,
         reason = "one per optional filter; the filter slots come with a later version"
@@ -138,7 +161,7 @@ pub trait Shows {
         country: Option<&str>,
         year_from: Option<i32>,
         year_to: Option<i32>,
-        title: Option<&str>,
+        words: Option<&str>,
         last_title: Option<&str>,
         last_id: Option<&str>,
         limit: i64,
@@ -152,7 +175,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let connection = rusqlite::Connection::open(folder.path().join("plan.db")).unwrap();
         connection
-            .execute_batch(include_str!("../../migrations/0001_catalogue.sqlite.sql"))
+            .execute_batch(concat!(
+                include_str!("../../migrations/0001_catalogue.sqlite.sql"),
+                include_str!("../../migrations/0002_search.sqlite.sql")
+            ))
             .unwrap();
         let text = format!("EXPLAIN QUERY PLAN {}", text.replace("{s.*}", "s.*"));
         let mut statement = connection.prepare(&text).unwrap();
@@ -168,22 +194,22 @@ mod tests {
     fn a_deep_page_enters_its_index_and_sorts_no_more_than_ties() {
         for (text, entered, sorted) in [
             (
-                include_str!("sql/newest_first.sql"),
+                include_str!("sql/newest_first.sqlite.sql"),
                 "SEARCH s USING INDEX shows_by_year (release_year<?)",
                 None,
             ),
             (
-                include_str!("sql/oldest_first.sql"),
+                include_str!("sql/oldest_first.sqlite.sql"),
                 "SEARCH s USING INDEX shows_by_year (release_year>?)",
                 Some("USE TEMP B-TREE FOR LAST TERM OF ORDER BY"),
             ),
             (
-                include_str!("sql/by_title.sql"),
+                include_str!("sql/by_title.sqlite.sql"),
                 "SEARCH s USING INDEX shows_by_title (title_folded>?)",
                 None,
             ),
             (
-                include_str!("sql/by_title_backwards.sql"),
+                include_str!("sql/by_title_backwards.sqlite.sql"),
                 "SEARCH s USING INDEX shows_by_title (title_folded<?)",
                 Some("USE TEMP B-TREE FOR LAST TERM OF ORDER BY"),
             ),

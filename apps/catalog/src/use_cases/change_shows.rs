@@ -5,9 +5,9 @@ use std::slice;
 use shelfmark::Error;
 use thiserror::Error as DomainError;
 
-use super::save_shows::join_to_names;
+use super::save_shows::complete;
 use crate::domain::{Show, ShowRecord};
-use crate::repositories::{Actors, Countries, Directors, Genres, Shows};
+use crate::repositories::{Actors, Countries, Directors, Genres, Shows, Titles};
 
 /// Why a change was refused.
 #[derive(Debug, DomainError)]
@@ -29,6 +29,7 @@ pub enum ChangeError {
 /// `Taken` when its key is in use.
 pub async fn add_show(
     shows: &impl Shows,
+    titles: &impl Titles,
     directors: &impl Directors,
     actors: &impl Actors,
     genres: &impl Genres,
@@ -42,7 +43,8 @@ pub async fn add_show(
         }
         inserted => inserted?,
     };
-    Ok(join_to_names(
+    Ok(complete(
+        titles,
         directors,
         actors,
         genres,
@@ -58,6 +60,7 @@ pub async fn add_show(
 /// `Unknown` when there is no show of its key.
 pub async fn replace_show(
     shows: &impl Shows,
+    titles: &impl Titles,
     directors: &impl Directors,
     actors: &impl Actors,
     genres: &impl Genres,
@@ -70,7 +73,8 @@ pub async fn replace_show(
         }
         updated => updated?,
     };
-    Ok(join_to_names(
+    Ok(complete(
+        titles,
         directors,
         actors,
         genres,

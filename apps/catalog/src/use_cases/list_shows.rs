@@ -2,7 +2,7 @@
 
 use shelfmark::Result;
 
-use crate::domain::{Show, ShowKind, fold};
+use crate::domain::{SearchWords, Show, ShowKind};
 use crate::repositories::Shows;
 
 /// What a list is asked for.
@@ -22,8 +22,9 @@ pub struct ListShows {
     pub year_from: Option<i32>,
     /// Only up to this year.
     pub year_to: Option<i32>,
-    /// Only titles that contain this, without regard to case and accents.
-    pub title: Option<String>,
+    /// Only shows that have all words of this in the title, or in the name of a director or an actor; the last word may be
+    /// the beginning of one. A text of white space alone is none; one without a letter and a digit finds nothing.
+    pub text: Option<String>,
 }
 
 /// The orders in which shows can be listed. Ties are broken by the key.
@@ -59,7 +60,15 @@ pub async fn list_shows(
     after: Option<&After>,
     limit: i64,
 ) -> Result<Vec<Show>> {
-    let pattern = wanted.title.as_deref().map(contains);
+    let text = wanted
+        .text
+        .as_deref()
+        .filter(|text| !text.trim().is_empty());
+    let words = text.map(SearchWords::typed);
+    if words == Some(None) {
+        return Ok(Vec::new());
+    }
+    let words = words.flatten();
     let (year, title, id) = match after {
         Some(After::Year(year, id)) => (Some(*year), None, Some(id.as_str())),
         Some(After::Title(title, id)) => (None, Some(title.as_str()), Some(id.as_str())),
@@ -67,63 +76,40 @@ pub async fn list_shows(
     };
     let (rating, genre) = (wanted.rating.as_deref(), wanted.genre.as_deref());
     let (director, country) = (wanted.director.as_deref(), wanted.country.as_deref());
-    let (kind, from, to, pattern) = (
+    let (kind, from, to, words) = (
         wanted.kind,
         wanted.year_from,
         wanted.year_to,
-        pattern.as_deref(),
+        words.as_ref().map(SearchWords::as_str),
     );
     match order {
         ShowOrder::NewestFirst => {
             shows
                 .newest_first(
-                    kind, rating, genre, director, country, from, to, pattern, year, id, limit,
+                    kind, rating, genre, director, country, from, to, words, year, id, limit,
                 )
                 .await
         }
         ShowOrder::OldestFirst => {
             shows
                 .oldest_first(
-                    kind, rating, genre, director, country, from, to, pattern, year, id, limit,
+                    kind, rating, genre, director, country, from, to, words, year, id, limit,
                 )
                 .await
         }
         ShowOrder::Title => {
             shows
                 .by_title(
-                    kind, rating, genre, director, country, from, to, pattern, title, id, limit,
+                    kind, rating, genre, director, country, from, to, words, title, id, limit,
                 )
                 .await
         }
         ShowOrder::TitleBackwards => {
             shows
                 .by_title_backwards(
-                    kind, rating, genre, director, country, from, to, pattern, title, id, limit,
+                    kind, rating, genre, director, country, from, to, words, title, id, limit,
                 )
                 .await
         }
-    }
-}
-
-/// The LIKE pattern of titles that contain `text`, whose own wildcards are escaped with `!`.
-fn contains(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for letter in fold(text).chars() {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wildcards_in_a_search_are_letters() {
-        assert_eq!(contains("100% Ré_al!"), "%100!% re!_al!!%");
     }
 }

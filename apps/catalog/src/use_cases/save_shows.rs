@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use shelfmark::{Error, ErrorKind, Result};
 
 use crate::domain::{
-    NewActor, NewCountry, NewDirector, NewGenre, ShowActor, ShowCountry, ShowDirector, ShowGenre,
-    ShowRecord,
+    NewActor, NewCountry, NewDirector, NewGenre, NewTitleWords, ShowActor, ShowCountry,
+    ShowDirector, ShowGenre, ShowRecord,
 };
-use crate::repositories::{Actors, Countries, Directors, Genres, Shows};
+use crate::repositories::{Actors, Countries, Directors, Genres, Shows, Titles};
 
 /// Adds `records`, or replaces those whose key is there, with everything that joins them to names.
 ///
@@ -19,6 +19,7 @@ use crate::repositories::{Actors, Countries, Directors, Genres, Shows};
 /// What a statement fails with; `Serialization` when somebody else removes one of the names meanwhile.
 pub async fn save_shows(
     shows: &impl Shows,
+    titles: &impl Titles,
     directors: &impl Directors,
     actors: &impl Actors,
     genres: &impl Genres,
@@ -27,11 +28,12 @@ pub async fn save_shows(
 ) -> Result<()> {
     let rows: Vec<_> = records.iter().map(|record| record.show.clone()).collect();
     shows.upsert_many(&rows).await?;
-    join_to_names(directors, actors, genres, countries, records).await
+    complete(titles, directors, actors, genres, countries, records).await
 }
 
-/// Joins the shows of `records`, which are there, to their names and to no others.
-pub(super) async fn join_to_names(
+/// Joins the shows of `records`, which are there, to their names and to no others, and makes them found.
+pub(super) async fn complete(
+    titles: &impl Titles,
     directors: &impl Directors,
     actors: &impl Actors,
     genres: &impl Genres,
@@ -42,12 +44,17 @@ pub(super) async fn join_to_names(
         .iter()
         .map(|record| record.show.show_id.clone())
         .collect();
+    let words: Vec<_> = records
+        .iter()
+        .map(|record| NewTitleWords::from(&record.show))
+        .collect();
+    titles.keep(&words).await?;
     // The four tables have the same shape under different types, so the same steps are written once for all of them.
     macro_rules! join {
         ($table:expr, $names:ident, $new:ident, $link:ident { $id:ident }) => {{
             // In the order of the alphabet, so that two imports wait for each other instead of deadlocking.
             let names: BTreeSet<&String> = records.iter().flat_map(|record| &record.$names).collect();
-            let new: Vec<$new> = names.iter().map(|&name| $new { name: name.clone() }).collect();
+            let new: Vec<$new> = names.iter().map(|&name| $new::named(name)).collect();
             let names: Vec<String> = names.into_iter().cloned().collect();
             $table.add_missing(&new).await?;
             let ids: HashMap<String, i64> =

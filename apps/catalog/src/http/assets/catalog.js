@@ -1,4 +1,4 @@
-// The catalogue's page: reads the address, asks /shows, and shows what comes. Nothing is kept but the address.
+// The catalogue's page: reads the address, asks /search or /shows, and shows what comes. Nothing is kept but the address.
 "use strict";
 
 const form = document.getElementById("filters");
@@ -49,28 +49,35 @@ function card(show) {
   button.append(element("strong", show.title));
   const facts = [show.release_year, show.type, show.rating, show.duration].filter(Boolean).join(" · ");
   button.append(element("small", facts));
+  if (show.people?.length) button.append(element("small", `with ${show.people.join(", ")}`));
   if (show.description) button.append(element("p", show.description));
   button.addEventListener("click", () => open(show.show_id));
   item.append(button);
   return item;
 }
 
-async function load(fromStart) {
-  const asked = ++question;
-  const query = wanted();
+// A text alone is a search, whose best matches come first; beside it, a filter or an order makes it a list.
+function pathOf(query, fromStart) {
+  const isSearch = query.has("q") && [...query].every(([name, value]) => name === "q" || (name === "sort" && value === "-release_year"));
+  if (isSearch) return `/search?${new URLSearchParams({ q: query.get("q"), limit: "100" })}`;
   query.set("limit", String(PAGE));
   if (!fromStart && next) query.set("after", next);
+  return `/shows?${query}`;
+}
+
+async function load(fromStart) {
+  const asked = ++question;
   try {
-    const page = await ask(`/shows?${query}`);
+    const page = await ask(pathOf(wanted(), fromStart));
     if (asked !== question) return;
     problem.hidden = true;
     if (fromStart) { list.replaceChildren(); shown = 0; }
     list.append(...page.items.map(card));
     shown += page.items.length;
-    next = page.next;
+    next = page.next ?? null;
     more.hidden = !next;
     nothing.hidden = shown > 0;
-    summary.textContent = shown === 0 ? "" : next ? `the first ${shown} shows` : shown === 1 ? "1 show" : `${shown} shows`;
+    summary.textContent = shown === 0 ? "" : page.more ? `the best ${shown} of more; another word narrows them` : next ? `the first ${shown} shows` : shown === 1 ? "1 show" : `${shown} shows`;
   } catch (error) {
     if (asked === question) complain(error);
   }
@@ -132,6 +139,12 @@ function search() {
 form.addEventListener("submit", (event) => { event.preventDefault(); search(); });
 form.addEventListener("reset", () => setTimeout(search));
 form.addEventListener("change", search);
+// While somebody types, once there is a pause.
+let pause;
+form.elements.q.addEventListener("input", () => {
+  clearTimeout(pause);
+  pause = setTimeout(() => load(true), 150);
+});
 more.addEventListener("click", () => load(false));
 window.addEventListener("popstate", () => { readAddress(); load(true); });
 

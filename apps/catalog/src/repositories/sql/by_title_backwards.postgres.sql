@@ -4,7 +4,20 @@ WHERE (:kind IS NULL OR s.type = :kind)
   AND (:rating IS NULL OR s.rating = :rating)
   AND (:year_from IS NULL OR s.release_year >= :year_from)
   AND (:year_to IS NULL OR s.release_year <= :year_to)
-  AND (:title IS NULL OR s.title_folded LIKE :title ESCAPE '!')
+  AND (:words IS NULL OR s.show_id IN (
+       SELECT t.show_id FROM search_titles AS t
+       WHERE t.lexemes @@ CAST('''' || replace(:words, ' ', ''' & ''') || ''':*' AS tsquery)
+       UNION ALL
+       -- Lists of ids, not joins: those enter the index of the links, whatever the planner thinks of a word.
+       SELECT l.show_id FROM show_directors AS l
+       WHERE l.director_id = ANY (ARRAY (
+             SELECT p.id FROM directors AS p
+             WHERE p.lexemes @@ CAST('''' || replace(:words, ' ', ''' & ''') || ''':*' AS tsquery)))
+       UNION ALL
+       SELECT l.show_id FROM show_actors AS l
+       WHERE l.actor_id = ANY (ARRAY (
+             SELECT p.id FROM actors AS p
+             WHERE p.lexemes @@ CAST('''' || replace(:words, ' ', ''' & ''') || ''':*' AS tsquery)))))
   AND (:genre IS NULL OR EXISTS (
        SELECT 1 FROM show_genres AS l JOIN genres AS n ON n.id = l.genre_id
        WHERE l.show_id = s.show_id AND n.name = :genre))

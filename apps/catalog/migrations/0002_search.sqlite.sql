@@ -1,0 +1,110 @@
+-- What a person's search looks at: the words of titles and of names, in full-text indexes.
+--
+-- The program takes the words out of titles and names, so that they are the same on every engine: in lower case, without
+-- accents, with one space between them. Nothing of that depends on a tokenizer here; `ascii` parts at spaces alone, since
+-- words hold neither other white space nor punctuation. Beginnings of up to five letters have entries of their own,
+-- because those are what many words share while somebody types.
+--
+-- A title or name that is changed by hand loses its words, and is found again after the next start of the program.
+
+CREATE TABLE search_titles (
+    -- In the order of arrival.
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    show_id TEXT NOT NULL UNIQUE REFERENCES shows (show_id) ON DELETE CASCADE,
+    release_year INTEGER NOT NULL,
+    words TEXT NOT NULL
+) STRICT;
+
+-- Its rows are numbered by year, the newest first, and by `n` within a year, so that it gives the newest matches first and
+-- stops when there are enough.
+CREATE VIRTUAL TABLE search_title_words USING fts5 (
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '1 2 3 4 5'
+);
+
+CREATE TRIGGER search_titles_inserted AFTER INSERT ON search_titles
+BEGIN
+    INSERT INTO search_title_words (rowid, words) VALUES (((9999 - new.release_year) << 40) + new.n, new.words);
+END;
+
+CREATE TRIGGER search_titles_deleted AFTER DELETE ON search_titles
+BEGIN
+    DELETE FROM search_title_words WHERE rowid = ((9999 - old.release_year) << 40) + old.n;
+END;
+
+CREATE TRIGGER search_titles_updated AFTER UPDATE ON search_titles
+WHEN old.n <> new.n OR old.release_year <> new.release_year OR old.words <> new.words
+BEGIN
+    DELETE FROM search_title_words WHERE rowid = ((9999 - old.release_year) << 40) + old.n;
+    INSERT INTO search_title_words (rowid, words) VALUES (((9999 - new.release_year) << 40) + new.n, new.words);
+END;
+
+CREATE TRIGGER shows_lose_their_words AFTER UPDATE OF title_folded, release_year ON shows
+WHEN old.title_folded <> new.title_folded OR old.release_year <> new.release_year
+BEGIN
+    DELETE FROM search_titles WHERE show_id = new.show_id;
+END;
+
+-- The words of the name; NULL until the program has looked at it.
+ALTER TABLE directors ADD COLUMN name_words TEXT;
+ALTER TABLE actors ADD COLUMN name_words TEXT;
+
+CREATE INDEX directors_without_words ON directors (id) WHERE name_words IS NULL;
+CREATE INDEX actors_without_words ON actors (id) WHERE name_words IS NULL;
+
+CREATE VIRTUAL TABLE search_director_words USING fts5 (
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '1 2 3 4 5'
+);
+
+CREATE TRIGGER directors_inserted AFTER INSERT ON directors
+WHEN new.name_words IS NOT NULL
+BEGIN
+    INSERT INTO search_director_words (rowid, words) VALUES (new.id, new.name_words);
+END;
+
+CREATE TRIGGER directors_deleted AFTER DELETE ON directors
+WHEN old.name_words IS NOT NULL
+BEGIN
+    DELETE FROM search_director_words WHERE rowid = old.id;
+END;
+
+CREATE TRIGGER directors_words_changed AFTER UPDATE OF name_words ON directors
+WHEN old.name_words IS NOT new.name_words
+BEGIN
+    DELETE FROM search_director_words WHERE rowid = old.id AND old.name_words IS NOT NULL;
+    INSERT INTO search_director_words (rowid, words) SELECT new.id, new.name_words WHERE new.name_words IS NOT NULL;
+END;
+
+CREATE TRIGGER directors_lose_their_words AFTER UPDATE OF name ON directors
+WHEN old.name <> new.name AND old.name_words IS new.name_words
+BEGIN
+    UPDATE directors SET name_words = NULL WHERE id = new.id;
+END;
+
+CREATE VIRTUAL TABLE search_actor_words USING fts5 (
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '1 2 3 4 5'
+);
+
+CREATE TRIGGER actors_inserted AFTER INSERT ON actors
+WHEN new.name_words IS NOT NULL
+BEGIN
+    INSERT INTO search_actor_words (rowid, words) VALUES (new.id, new.name_words);
+END;
+
+CREATE TRIGGER actors_deleted AFTER DELETE ON actors
+WHEN old.name_words IS NOT NULL
+BEGIN
+    DELETE FROM search_actor_words WHERE rowid = old.id;
+END;
+
+CREATE TRIGGER actors_words_changed AFTER UPDATE OF name_words ON actors
+WHEN old.name_words IS NOT new.name_words
+BEGIN
+    DELETE FROM search_actor_words WHERE rowid = old.id AND old.name_words IS NOT NULL;
+    INSERT INTO search_actor_words (rowid, words) SELECT new.id, new.name_words WHERE new.name_words IS NOT NULL;
+END;
+
+CREATE TRIGGER actors_lose_their_words AFTER UPDATE OF name ON actors
+WHEN old.name <> new.name AND old.name_words IS new.name_words
+BEGIN
+    UPDATE actors SET name_words = NULL WHERE id = new.id;
+END;
