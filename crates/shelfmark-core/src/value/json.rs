@@ -17,12 +17,27 @@ fn encode<T: Serialize>(value: &T) -> Result<ValueRef<'static>, ValueError> {
     let text = serde_json::to_string(value).map_err(|error| {
         ValueError::new(format!("cannot be written as JSON: {}", class(&error)))
     })?;
-    if text.contains("\\u0000") {
+    if escapes_nul(&text) {
         return Err(ValueError::new(
             "JSON text must not contain \\u0000: PostgreSQL cannot store it",
         ));
     }
     Ok(ValueRef::Json(Cow::Owned(text)))
+}
+
+/// Whether JSON text has `\u0000` as an escape, and not after a backslash that is itself escaped.
+fn escapes_nul(json: &str) -> bool {
+    let mut rest = json;
+    while let Some((_, escape)) = rest.split_once('\\') {
+        if escape.starts_with("u0000") {
+            return true;
+        }
+        // What is escaped begins no other escape.
+        let mut after = escape.chars();
+        after.next();
+        rest = after.as_str();
+    }
+    false
 }
 
 fn decode<T: DeserializeOwned>(raw: ValueRef<'_>) -> Result<T, ValueError> {
