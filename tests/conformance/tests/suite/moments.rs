@@ -34,7 +34,10 @@ async fn clocks(db: &Db, values: &[civil::Time]) -> TestResult {
 }
 
 /// Reading `column` of the only row into `T` is a `Decode` error.
-async fn is_unreadable<T: shelfmark::FromRow + std::fmt::Debug>(db: &Db, query: shelfmark::Query<'_>) {
+async fn is_unreadable<T: shelfmark::FromRow + std::fmt::Debug>(
+    db: &Db,
+    query: shelfmark::Query<'_>,
+) {
     let error = db.fetch_one::<T>(query).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
 }

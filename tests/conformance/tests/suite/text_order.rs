@@ -6,7 +6,8 @@ use shelfmark::prelude::*;
 /// A table of words with the contract's declaration: `COLLATE "C"` on PostgreSQL, SQLite's own order elsewhere.
 pub async fn words(db: &Db, words: &[&str]) -> shelfmark::Result<()> {
     db.execute(sql!(
-        postgres = r#"CREATE TABLE words (id bigint PRIMARY KEY, word text COLLATE "C" NOT NULL UNIQUE)"#,
+        postgres =
+            r#"CREATE TABLE words (id bigint PRIMARY KEY, word text COLLATE "C" NOT NULL UNIQUE)"#,
         sqlite = "CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE) STRICT"
     ))
     .await?;
