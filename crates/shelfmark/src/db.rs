@@ -138,6 +138,13 @@ impl Db {
         }
     }
 
+    /// A handle on the same database whose calls are measured otherwise.
+    pub(crate) fn with_limits(&self, change: impl FnOnce(&mut Limits)) -> Db {
+        let mut shared = Shared::clone(&self.shared);
+        change(&mut shared.limits);
+        Db::of(shared)
+    }
+
     /// A handle on the same database whose `#[created_at]`, `#[updated_at]` and `#[deleted_at]` take the time from
     /// `clock`, also inside of its transactions. Tests set it.
     ///

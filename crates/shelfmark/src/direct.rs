@@ -14,6 +14,7 @@ use shelfmark_core::{
 
 use crate::alone::{Alone, held, touched};
 use crate::scope::Scope;
+use crate::testing::Observer;
 
 /// What every call is measured by.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Limits {
     slow: Option<Duration>,
     echo: bool,
     misuse: Misuse,
+    /// Who is told of every statement.
+    pub(crate) observer: Observer,
 }
 
 impl Limits {
@@ -35,6 +38,7 @@ impl Limits {
             slow: config.slow,
             echo: config.echo,
             misuse: config.misuse,
+            observer: Observer::default(),
         }
     }
 
@@ -122,6 +126,12 @@ impl Direct {
         }
     }
 
+    /// Refuses a call that must not be made, and tells those who record of any other.
+    fn admit(&self, call: &Call<'_>) -> Result<()> {
+        self.limits.watch(self.id, call.method)?;
+        self.limits.observer.statement(call, false)
+    }
+
     /// The whole of a call: waiting for a connection and for the answer.
     fn deadline(&self) -> Duration {
         self.limits.acquire_timeout + self.limits.statement_timeout
@@ -147,7 +157,7 @@ impl Channel for Direct {
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
-            self.limits.watch(self.id, call.method)?;
+            self.admit(&call)?;
             if self.stands_alone(&call) {
                 let (alone, demand) = (self.alone(&call), call.demand.clone());
                 let work =
@@ -164,7 +174,7 @@ impl Channel for Direct {
 
     fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            self.limits.watch(self.id, call.method)?;
+            self.admit(&call)?;
             if self.stands_alone(&call) {
                 let (alone, demand) = (self.alone(&call), call.demand.clone());
                 let work = |session: Arc<dyn Session>| async move { session.execute(call).await };
@@ -184,7 +194,7 @@ impl Channel for Direct {
         rows: Vec<Vec<ValueRef<'a>>>,
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            self.limits.watch(self.id, call.method)?;
+            self.admit(&call)?;
             if self.stands_alone(&call) {
                 let (alone, demand) = (self.alone(&call), call.demand.clone());
                 let work = |session: Arc<dyn Session>| async move {
@@ -208,7 +218,7 @@ impl Channel for Direct {
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
-            self.limits.watch(self.id, call.method)?;
+            self.admit(&call)?;
             if self.stands_alone(&call) {
                 let (alone, demand) = (self.alone(&call), call.demand.clone());
                 let work = |session: Arc<dyn Session>| async move {
@@ -229,7 +239,7 @@ impl Channel for Direct {
         call: Call<'a>,
         sink: Box<dyn RowSink>,
     ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
-        if let Err(error) = self.limits.watch(self.id, call.method) {
+        if let Err(error) = self.admit(&call) {
             return futures_util::stream::iter([Err(error)]).boxed();
         }
         self.limits.say(call.method, &call.sql);

@@ -12,6 +12,7 @@ use super::retry;
 use crate::db::Shared;
 use crate::direct::Limits;
 use crate::scope::Scope;
+use crate::testing::Step;
 
 /// What the outer deadline of a commit leaves to the engine's own.
 const COMMIT_GRACE: Duration = Duration::from_secs(5);
@@ -156,6 +157,7 @@ impl Transaction {
             Ok(session) => session,
             Err(error) => return Ended::not_begun(error, label),
         };
+        limits.observer.step(Step::Begin);
         let shared = TxShared::new(
             NEXT.fetch_add(1, Ordering::Relaxed),
             &self.db,
@@ -163,9 +165,10 @@ impl Transaction {
             deadline,
             session,
         );
-        let open = OpenTransaction {
+        let mut open = OpenTransaction {
             shared,
             level: Level::new(0),
+            told: false,
         };
         let tx = Tx::new(Arc::clone(&open.shared), Arc::clone(&open.level));
         let current = Scope::enter(self.db.id, open.shared.id, 0, label);
@@ -216,6 +219,7 @@ impl Transaction {
         match (answer, open.shared.aborted()) {
             (Ok(answer), None) => match commit(&*session, limits).await {
                 Ok(()) => {
+                    open.committed();
                     drop(session);
                     effects.run(label).await;
                     Ended {
@@ -264,12 +268,24 @@ impl<T, E: From<Error>> Ended<T, E> {
 struct OpenTransaction {
     shared: Arc<TxShared>,
     level: Arc<Level>,
+    /// Whether its end has been told to those who record.
+    told: bool,
+}
+
+impl OpenTransaction {
+    fn committed(&mut self) {
+        self.told = true;
+        self.shared.limits.observer.step(Step::Commit);
+    }
 }
 
 impl Drop for OpenTransaction {
     fn drop(&mut self) {
         self.level.close();
         drop(self.shared.end());
+        if !self.told {
+            self.shared.limits.observer.step(Step::Rollback);
+        }
     }
 }
 

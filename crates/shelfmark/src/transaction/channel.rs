@@ -333,12 +333,15 @@ impl TxChannel {
         }
     }
 
-    async fn turn(&self, method: &'static str) -> Result<Turn<'_>> {
+    async fn turn(&self, call: &Call<'_>) -> Result<Turn<'_>> {
         let gate = self.gate().await?;
+        let session = self.shared.session()?;
+        // Before the turn begins: what is refused here is not sent, so the transaction stays as it was.
+        self.shared.limits.observer.statement(call, true)?;
         Ok(Turn {
             channel: self,
-            method,
-            session: self.shared.session()?,
+            method: call.method,
+            session,
             deadline: self.shared.statement_deadline(),
             answered: false,
             _gate: gate,
@@ -365,7 +368,7 @@ impl Channel for TxChannel {
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
-            let turn = self.turn(call.method).await?;
+            let turn = self.turn(&call).await?;
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             let demand = call.demand.clone();
             let work = turn.session.fetch(call, sink);
@@ -380,7 +383,7 @@ impl Channel for TxChannel {
 
     fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            let turn = self.turn(call.method).await?;
+            let turn = self.turn(&call).await?;
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             let demand = call.demand.clone();
             let work = turn.session.execute(call);
@@ -400,7 +403,7 @@ impl Channel for TxChannel {
         rows: Vec<Vec<ValueRef<'a>>>,
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            let turn = self.turn(call.method).await?;
+            let turn = self.turn(&call).await?;
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             let demand = call.demand.clone();
             let work = turn.session.execute_many(call, columns, rows);
@@ -421,7 +424,7 @@ impl Channel for TxChannel {
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
-            let turn = self.turn(call.method).await?;
+            let turn = self.turn(&call).await?;
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             let demand = call.demand.clone();
             let work = turn.session.fetch_many(call, columns, rows, sink);
@@ -440,7 +443,7 @@ impl Channel for TxChannel {
         sink: Box<dyn RowSink>,
     ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async_stream::try_stream! {
-            let mut turn = self.turn(call.method).await?;
+            let mut turn = self.turn(&call).await?;
             let _streaming = Streaming::begin(&self.level);
             self.shared.limits.say(call.method, &call.sql);
             let session = Arc::clone(&turn.session);

@@ -8,6 +8,7 @@ use shelfmark_core::{Error, Executor, Handle, Result};
 use super::channel::{Level, Shared, TxChannel};
 use super::effect::{Effect, waiting};
 use crate::scope::Scope;
+use crate::testing::Step;
 
 /// A transaction, as its scope sees it. Cheap to clone.
 ///
@@ -72,6 +73,7 @@ impl Tx {
             level: Level::new(depth),
             ended: false,
         };
+        limits.observer.step(Step::Savepoint);
         let work = session.savepoint(depth);
         limits
             .statement(
@@ -92,6 +94,7 @@ impl Tx {
         open.level.close();
         let answer = match (answer, shared.aborted()) {
             (Ok(answer), None) => {
+                limits.observer.step(Step::Release);
                 let work = session.release(depth);
                 limits
                     .statement(
@@ -106,6 +109,7 @@ impl Tx {
                 Ok(answer)
             }
             (answer, aborted) => {
+                limits.observer.step(Step::RollbackTo);
                 let work = session.rollback_to(depth);
                 limits
                     .statement(
