@@ -4,34 +4,46 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use shelfmark_core::sql::{Piece, Template};
 use syn::meta::ParseNestedMeta;
-use syn::{Error, LitStr, Result};
+use syn::{Error, Result};
 
 use crate::fields::Errors;
+use crate::query_text::Text;
 
 /// The SQL of a fragment: one text for all engines, or one for each.
 #[derive(Default)]
 pub(crate) struct Fragment {
-    common: Option<LitStr>,
-    sqlite: Option<LitStr>,
-    postgres: Option<LitStr>,
+    common: Option<Text>,
+    sqlite: Option<Text>,
+    postgres: Option<Text>,
 }
 
 impl Fragment {
-    /// Reads `sql = "…"`, `sqlite = "…"` or `postgres = "…"`; false for anything else.
+    /// Reads `sql = "…"`, `file = "…"`, `sqlite = "…"` or `postgres(file = "…")`; false for anything else.
     pub(crate) fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<bool> {
-        let place = if meta.path.is_ident("sql") {
-            &mut self.common
+        let (place, text) = if meta.path.is_ident("sql") {
+            (&mut self.common, Text::literal(&meta.value()?.parse()?))
+        } else if meta.path.is_ident("file") {
+            (&mut self.common, Text::file(&meta.value()?.parse()?)?)
         } else if meta.path.is_ident("sqlite") {
-            &mut self.sqlite
+            (&mut self.sqlite, Text::of_engine(meta.input)?)
         } else if meta.path.is_ident("postgres") {
-            &mut self.postgres
+            (&mut self.postgres, Text::of_engine(meta.input)?)
         } else {
             return Ok(false);
         };
-        match place.replace(meta.value()?.parse()?) {
+        match place.replace(text) {
             None => Ok(true),
             Some(_) => Err(meta.error("this SQL is given twice; keep one")),
         }
+    }
+
+    /// Items that make the compiler look at the files again when they change.
+    pub(crate) fn tracked(&self) -> TokenStream {
+        [&self.common, &self.sqlite, &self.postgres]
+            .into_iter()
+            .flatten()
+            .map(Text::tracked)
+            .collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -39,13 +51,13 @@ impl Fragment {
     }
 
     /// The text for SQLite and the text for PostgreSQL.
-    fn texts(&self) -> Result<[&LitStr; 2]> {
+    fn texts(&self) -> Result<[&Text; 2]> {
         let both = "give one SQL for all engines, `sql = \"…\"`, or one for each: `sqlite = \"…\", postgres = \"…\"`";
         match (&self.common, &self.sqlite, &self.postgres) {
             (Some(common), None, None) => Ok([common, common]),
             (None, Some(sqlite), Some(postgres)) => Ok([sqlite, postgres]),
             (Some(one), _, _) | (None, Some(one), None) | (None, None, Some(one)) => {
-                Err(Error::new(one.span(), both))
+                Err(one.error(0, both))
             }
             (None, None, None) => Err(Error::new(proc_macro2::Span::call_site(), both)),
         }
@@ -82,16 +94,16 @@ impl Fragment {
             .into_iter()
             .flatten()
             .next()
-            .map_or_else(proc_macro2::Span::call_site, LitStr::span)
+            .map_or_else(proc_macro2::Span::call_site, Text::span)
     }
 }
 
-fn template(text: &LitStr) -> Result<Template> {
-    Template::parse(&text.value()).map_err(|error| Error::new(text.span(), error.message))
+fn template(text: &Text) -> Result<Template> {
+    Template::parse(&text.sql).map_err(|error| text.error(error.start, error.message))
 }
 
 fn parts(
-    text: &LitStr,
+    text: &Text,
     positions: &[String],
     table: &TokenStream,
     unknown: &dyn Fn(&str) -> String,
@@ -100,7 +112,7 @@ fn parts(
     let mut parts = Vec::new();
     let position = |name: &str| positions.iter().position(|known| known == name);
     for piece in template(text)?.pieces {
-        let (name, part) = match piece {
+        let (name, start, part) = match piece {
             Piece::Text(text) => {
                 parts.push(quote!(Text(#text)));
                 continue;
@@ -109,35 +121,40 @@ fn parts(
                 parts.push(quote!(Table(#table)));
                 continue;
             }
-            Piece::Slot { name, .. } => {
-                errors.push(Error::new(
-                    text.span(),
+            Piece::Slot { name, start, .. } => {
+                errors.push(text.error(
+                    start,
                     format!(
                         "`{{{name}}}` has no meaning here; `{{table}}` is the table or its alias"
                     ),
                 ));
                 continue;
             }
-            Piece::Columns { .. } => {
-                errors.push(Error::new(
-                    text.span(),
+            Piece::Columns { start, .. } => {
+                errors.push(text.error(
+                    start,
                     "`{*}` has no meaning here; `{table}` is the table or its alias",
                 ));
                 continue;
             }
-            Piece::Param { name, .. } => {
+            Piece::Param { name, start, .. } => {
                 let part = position(&name).map(|index| quote!(Param(#index)));
-                (name, part)
+                (name, start, part)
             }
-            Piece::List { name, negated, .. } => {
+            Piece::List {
+                name,
+                negated,
+                start,
+                ..
+            } => {
                 let part =
                     position(&name).map(|index| quote!(List { index: #index, negated: #negated }));
-                (name, part)
+                (name, start, part)
             }
         };
         match part {
             Some(part) => parts.push(part),
-            None => errors.push(Error::new(text.span(), unknown(&name))),
+            None => errors.push(text.error(start, unknown(&name))),
         }
     }
     let fragment = quote!(::shelfmark::__private::filter::Fragment);

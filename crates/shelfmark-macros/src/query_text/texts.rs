@@ -21,7 +21,7 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    fn literal(literal: &LitStr) -> Self {
+    pub(crate) fn literal(literal: &LitStr) -> Self {
         Text {
             sql: literal.value(),
             span: literal.span(),
@@ -29,7 +29,7 @@ impl Text {
         }
     }
 
-    fn file(name: &LitStr) -> Result<Self> {
+    pub(crate) fn file(name: &LitStr) -> Result<Self> {
         let relative = name.value();
         let error = |message: String| Error::new(name.span(), message);
         if Path::new(&relative).is_absolute() {
@@ -54,6 +54,27 @@ impl Text {
         })
     }
 
+    /// What stands behind `sqlite` or `postgres`: `= "…"` or `(file = "…")`.
+    pub(crate) fn of_engine(input: ParseStream<'_>) -> Result<Text> {
+        if input.peek(syn::token::Paren) {
+            let file;
+            parenthesized!(file in input);
+            let name: Ident = file.parse()?;
+            if name != "file" {
+                return Err(Error::new(name.span(), "write `file = \"…\"`"));
+            }
+            file.parse::<syn::Token![=]>()?;
+            return Text::file(&string(&file)?);
+        }
+        input.parse::<syn::Token![=]>()?;
+        Ok(Text::literal(&string(input)?))
+    }
+
+    /// Where the whole text stands in the source.
+    pub(crate) fn span(&self) -> Span {
+        self.span
+    }
+
     /// An error about the text from byte `at`. Stable Rust has no place inside of a literal, so the line is told
     /// where there are several.
     pub(crate) fn error(&self, at: usize, message: impl std::fmt::Display) -> Error {
@@ -67,7 +88,7 @@ impl Text {
     }
 
     /// An item that makes the compiler look at the file again when it changes.
-    pub(super) fn tracked(&self) -> TokenStream {
+    pub(crate) fn tracked(&self) -> TokenStream {
         match &self.file {
             None => TokenStream::new(),
             Some(file) => {
@@ -132,7 +153,7 @@ impl Texts {
                 } else {
                     &mut self.postgres
                 };
-                (slot, engine_text(input)?)
+                (slot, Text::of_engine(input)?)
             }
         };
         if slot.replace(text).is_some() {
@@ -173,19 +194,4 @@ fn string(input: ParseStream<'_>) -> Result<LitStr> {
     input
         .parse()
         .map_err(|error| Error::new(error.span(), "expected a string literal"))
-}
-
-fn engine_text(input: ParseStream<'_>) -> Result<Text> {
-    if input.peek(syn::token::Paren) {
-        let file;
-        parenthesized!(file in input);
-        let name: Ident = file.parse()?;
-        if name != "file" {
-            return Err(Error::new(name.span(), "write `file = \"…\"`"));
-        }
-        file.parse::<syn::Token![=]>()?;
-        return Text::file(&string(&file)?);
-    }
-    input.parse::<syn::Token![=]>()?;
-    Ok(Text::literal(&string(input)?))
 }
