@@ -24,6 +24,7 @@ mod statement;
 mod tenant;
 mod texts;
 pub mod value;
+pub mod view;
 
 pub use answer::Answer;
 pub use channel::{
@@ -47,6 +48,7 @@ pub use statement::{Access, Rendered, STATEMENTS, Sample, Statement};
 pub use tenant::Tenant;
 pub use texts::Texts;
 pub use value::{Json, Param, ParamSpec, Type, Value, ValueError, ValueRef};
+pub use view::{BelongsTo, View};
 
 #[doc(hidden)]
 pub use linkme;

@@ -4,12 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::civil;
-use rust_decimal::Decimal;
-use uuid::Uuid;
-
 use crate::row::ColumnSpec;
 use crate::value::ValueRef;
+use crate::value::key::Key;
 
 /// Leaves out each of `rows` that a later one with the same values in the columns `on` replaces. The others keep their
 /// order.
@@ -52,55 +49,18 @@ pub(crate) fn first_repeat(
     })
 }
 
-/// The value of one column of a key; equal where the databases take it for equal.
-#[derive(PartialEq, Eq, Hash)]
-pub(crate) enum Part<'v> {
-    Bool(bool),
-    Integer(i64),
-    Float(u64),
-    Text(&'v str),
-    Bytes(&'v [u8]),
-    Uuid(Uuid),
-    Timestamp(jiff::Timestamp),
-    Date(civil::Date),
-    Time(civil::Time),
-    Decimal(Decimal),
-}
-
 /// The values at `positions`; `None` with a NULL among them, which is never the same as another.
-pub(crate) fn key<'v>(row: &'v [ValueRef<'_>], positions: &[usize]) -> Option<Vec<Part<'v>>> {
+pub(crate) fn key<'v>(row: &'v [ValueRef<'_>], positions: &[usize]) -> Option<Vec<Key<'v>>> {
     positions
         .iter()
-        .map(|position| part(row.get(*position)?))
+        .map(|position| Key::of(row.get(*position)?))
         .collect()
-}
-
-fn part<'v>(value: &'v ValueRef<'_>) -> Option<Part<'v>> {
-    Some(match value {
-        ValueRef::Null | ValueRef::List(..) => return None,
-        ValueRef::Bool(value) => Part::Bool(*value),
-        ValueRef::I16(value) => Part::Integer((*value).into()),
-        ValueRef::I32(value) => Part::Integer((*value).into()),
-        ValueRef::I64(value) => Part::Integer(*value),
-        ValueRef::F32(value) => float((*value).into()),
-        ValueRef::F64(value) => float(*value),
-        ValueRef::Text(value) | ValueRef::Json(value) => Part::Text(value),
-        ValueRef::Bytes(value) => Part::Bytes(value),
-        ValueRef::Uuid(value) => Part::Uuid(*value),
-        ValueRef::Timestamp(value) => Part::Timestamp(*value),
-        ValueRef::Date(value) => Part::Date(*value),
-        ValueRef::Time(value) => Part::Time(*value),
-        ValueRef::Decimal(value) => Part::Decimal(*value),
-    })
-}
-
-fn float(value: f64) -> Part<'static> {
-    // Adding zero makes -0.0 the same as 0.0.
-    Part::Float((value + 0.0).to_bits())
 }
 
 #[cfg(test)]
 mod tests {
+    use rust_decimal::Decimal;
+
     use super::*;
 
     const COLUMNS: &[ColumnSpec] = &[
@@ -157,6 +117,5 @@ mod tests {
         ];
         leave_out(columns, &["amount"], &mut rows);
         assert_eq!(rows, [[ValueRef::Decimal(Decimal::new(100, 2))]]);
-        assert!(float(0.0) == float(-0.0));
     }
 }

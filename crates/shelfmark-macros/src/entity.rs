@@ -303,6 +303,7 @@ impl<'i> Entity<'i> {
                 const _: &str = <#entity as ::shelfmark::__private::Entity>::TABLE;
             })
         });
+        let refers = self.refers();
         let columns: Vec<&ColumnField> = self.fields.iter().map(|field| &field.column).collect();
         fields::refuse_duplicates(&columns)?;
         let from_row = fields::from_row(name, &columns);
@@ -332,7 +333,33 @@ impl<'i> Entity<'i> {
                 #constants
             }
             #(#referred)*
+            #refers
         })
+    }
+
+    /// `impl BelongsTo<Author>` for each entity that one field alone refers to; of two the view has to choose.
+    fn refers(&self) -> TokenStream {
+        let name = &self.input.ident;
+        let last = |path: &Path| path.segments.last().map(|segment| segment.ident.clone());
+        let all = || {
+            self.fields
+                .iter()
+                .filter_map(|field| field.belongs_to.as_ref())
+        };
+        let only = self.fields.iter().filter_map(|field| {
+            let entity = field.belongs_to.as_ref()?;
+            let column = &field.column.column;
+            let mentions = all().filter(|other| last(other) == last(entity));
+            (mentions.count() == 1).then(|| {
+                quote_spanned! {entity.span()=>
+                    #[automatically_derived]
+                    impl ::shelfmark::__private::BelongsTo<#entity> for #name {
+                        const COLUMN: &'static str = #column;
+                    }
+                }
+            })
+        });
+        quote!(#(#only)*)
     }
 
     /// `Show::TITLE`, `Show::PRIMARY_KEY`, `Show::UNIQUE_TITLE`, `Show::FOREIGN_KEY_AUTHOR_ID`.

@@ -21,6 +21,7 @@ mod sql_macro;
 mod statement;
 mod suggest;
 mod value;
+mod view;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, Error, Result};
@@ -77,6 +78,12 @@ pub fn from_row(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Value, attributes(value))]
 pub fn value(input: TokenStream) -> TokenStream {
     derived(input, value::derive)
+}
+
+#[doc = include_str!("docs/view.md")]
+#[proc_macro_derive(View, attributes(view))]
+pub fn view(input: TokenStream) -> TokenStream {
+    derived(input, view::derive)
 }
 
 #[doc = include_str!("docs/repository.md")]

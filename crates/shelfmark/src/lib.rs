@@ -37,6 +37,7 @@
 //! assert_eq!(db.shows().by_title("Alien").await?.map(|show| show.id), Some(added.id));
 //! # Ok(()) }
 //! ```
+#![doc = include_str!("docs/views.md")]
 
 mod alone;
 mod connect;
@@ -62,10 +63,10 @@ pub use shelfmark_core::{
     Between, Clock, Column, Constraint, Cursor, Dialect, Direction, Entity, Error, ErrorKind,
     Executor, Filters, FromRow, Insertable, Isolation, Json, Notice, OffsetRequest, OnViolation,
     Page, PageRequest, Paging, Param, Query, Repo, Result, Row, Slice, Sort, SortBy, SortKey,
-    Tenant, Type, Value, ValueError, ValueRef, value,
+    Tenant, Type, Value, ValueError, ValueRef, View, value,
 };
 pub use shelfmark_macros::{
-    Entity, Filters, FromRow, Insert, SortBy, Value, migrations, repository, sql,
+    Entity, Filters, FromRow, Insert, SortBy, Value, View, migrations, repository, sql,
 };
 pub use transaction::{Effect, Transaction, Tx};
 pub use verify::{Finding, VerifyReport};
@@ -76,6 +77,6 @@ pub mod prelude {
     pub use crate::{
         Constraint, Cursor, Db, Entity, Error, ErrorKind, Executor, Filters, FromRow, Insert, Json,
         OffsetRequest, OnViolation, Page, PageRequest, Result, Slice, Sort, SortBy, Stream, Tx,
-        Value, migrations, repository, sql,
+        Value, View, migrations, repository, sql,
     };
 }

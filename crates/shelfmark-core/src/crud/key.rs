@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use crate::entity::{Entity, RowValues};
-use crate::repeated::{self, Part};
+use crate::repeated;
 use crate::row::ColumnSpec;
+use crate::value::key::Key;
 use crate::value::{Param, Type, ValueError, ValueRef};
 
 /// Whether `names` are the key of `E`, for a check while compiling: a key of one column goes under any name, a
@@ -76,7 +77,7 @@ pub(crate) fn positions<E: Entity>() -> Vec<usize> {
 /// equal, comes last.
 pub(crate) fn in_order_of<E: Entity>(keys: &[Vec<ValueRef<'_>>], rows: Vec<E>) -> Vec<E> {
     let all: Vec<usize> = (0..E::KEY.len()).collect();
-    let order: HashMap<Vec<Part<'_>>, usize> = keys
+    let order: HashMap<Vec<Key<'_>>, usize> = keys
         .iter()
         .enumerate()
         .filter_map(|(nth, key)| Some((repeated::key(key, &all)?, nth)))

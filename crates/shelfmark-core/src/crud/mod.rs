@@ -21,3 +21,4 @@ pub(crate) use key::same;
 pub use key::{CompositeKey, is_key};
 pub use managed::{Managed, is_deletion, is_tenant, is_time, is_version};
 pub use text::Returning;
+pub(crate) use text::postgres_type;

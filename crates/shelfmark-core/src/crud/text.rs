@@ -238,7 +238,7 @@ pub(crate) fn types(columns: &[ColumnSpec]) -> Vec<Type> {
     columns.iter().map(|column| column.ty).collect()
 }
 
-const fn postgres_type(ty: Type) -> &'static str {
+pub(crate) const fn postgres_type(ty: Type) -> &'static str {
     match ty {
         Type::Bool => "bool",
         Type::I16 => "int2",

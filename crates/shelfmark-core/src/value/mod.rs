@@ -11,6 +11,7 @@
 pub(crate) mod any;
 mod enums;
 mod json;
+pub(crate) mod key;
 mod list;
 mod scalar;
 mod time;
