@@ -37,3 +37,4 @@ mod text_order;
 mod text_rules;
 mod transactions;
 mod types;
+mod views;
