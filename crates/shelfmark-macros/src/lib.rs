@@ -20,6 +20,7 @@ mod sort_by;
 mod sql_macro;
 mod statement;
 mod suggest;
+mod test_attribute;
 mod value;
 mod view;
 
@@ -102,4 +103,10 @@ pub fn sql(tokens: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn migrations(tokens: TokenStream) -> TokenStream {
     expanded(migrations::migrations(tokens.into()))
+}
+
+#[doc = include_str!("docs/test.md")]
+#[proc_macro_attribute]
+pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
+    test_attribute::test(options.into(), item.into()).into()
 }

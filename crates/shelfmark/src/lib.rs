@@ -66,7 +66,7 @@ pub use shelfmark_core::{
     Tenant, Type, Value, ValueError, ValueRef, View, value,
 };
 pub use shelfmark_macros::{
-    Entity, Filters, FromRow, Insert, SortBy, Value, View, migrations, repository, sql,
+    Entity, Filters, FromRow, Insert, SortBy, Value, View, migrations, repository, sql, test,
 };
 pub use transaction::{Effect, Transaction, Tx};
 pub use verify::{Finding, VerifyReport};

@@ -7,9 +7,6 @@ use shelfmark_core::{Access, Error, ErrorKind, Result};
 
 use crate::db::Db;
 
-/// How often one method may read unless another number is given.
-const REPEATED_READS: u32 = 5;
-
 /// What a strict handle refuses: see [`Db::strict`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -21,6 +18,9 @@ pub struct Strict {
 }
 
 impl Strict {
+    /// How often one method may read unless another number is given.
+    pub const REPEATED_READS: u32 = 5;
+
     /// Nothing is refused; a rule is added with the methods below.
     #[must_use]
     pub const fn nothing() -> Self {
@@ -49,7 +49,7 @@ impl Strict {
 impl Default for Strict {
     fn default() -> Self {
         Strict::nothing()
-            .n_plus_one(REPEATED_READS)
+            .n_plus_one(Strict::REPEATED_READS)
             .writes_in_transactions()
     }
 }
@@ -149,7 +149,7 @@ impl Db {
     ///
     /// The error has the kind `Unsupported` and names the method and the remedy. Nothing was sent then, so that a
     /// transaction is not aborted by it. What the code under test makes of the error is in
-    /// [`strict_refusals`](Db::strict_refusals) all the same; `#[shelfmark::test(strict)]` looks
+    /// [`strict_refusals`](Db::strict_refusals) all the same; [`#[shelfmark::test(strict)]`](macro@crate::test) looks
     /// there at the end. Statements that change their session (`SET`) are neither reads nor writes.
     ///
     /// ```

@@ -1,10 +1,18 @@
-//! What a project's own tests need.
+//! `verify_queries!`: every statement of the program, prepared in `cargo test`.
 
-use shelfmark_core::config::DatabaseConfig;
+use shelfmark_core::config::{DatabaseConfig, Target};
 use shelfmark_core::{Error, ErrorKind, Result};
 
+use super::ground::Project;
+use super::postgres::Database;
 use crate::Migration;
 use crate::db::Db;
+
+/// The databases of all projects that are verified are cleared away together.
+const PROJECT: Project = Project {
+    folder: "",
+    package: "verify_queries",
+};
 
 /// One `#[test]` per engine that migrates an empty database with `migrations!()` and prepares every statement of the
 /// program against it: `shelfmark::verify_queries!();`.
@@ -72,34 +80,15 @@ pub fn verify_on_postgres(migrations: &[Migration]) -> Result<()> {
         eprintln!("TEST_DATABASE_URL is not set: the statements were not prepared on PostgreSQL");
         return Ok(());
     };
+    let database = Database::empty(&url, PROJECT)?;
+    let config = DatabaseConfig::new(Target::Postgres(database.target()));
     block_on(async {
-        let mut config = DatabaseConfig::from_url(&url)?;
-        let shelfmark_core::config::Target::Postgres(target) = &mut config.target else {
-            return Err(Error::new(ErrorKind::InvalidConfig)
-                .with_detail("TEST_DATABASE_URL must name a PostgreSQL server"));
-        };
-        // The name is made of letters and digits only, so it can stand in the text.
-        let name = format!("shelfmark_verify_{:016x}", fastrand::u64(..));
-        target.database.clone_from(&name);
-        let server = crate::connect::connect(&DatabaseConfig::from_url(&url)?).await?;
-        server
-            .maintenance()
-            .await?
-            .script(&format!("CREATE DATABASE {name}"))
-            .await?;
-        let verified = verify_database(config, migrations).await;
-        let drop = format!("DROP DATABASE {name} WITH (FORCE)");
-        server.maintenance().await?.script(&drop).await?;
+        let db = Db::connect(config).await?;
+        db.migrate(migrations).await?;
+        let verified = db.verify().await;
+        db.close().await?;
         verified
     })
-}
-
-async fn verify_database(config: DatabaseConfig, migrations: &[Migration]) -> Result<()> {
-    let db = Db::connect(config).await?;
-    db.migrate(migrations).await?;
-    let verified = db.verify().await;
-    db.close().await?;
-    verified
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
