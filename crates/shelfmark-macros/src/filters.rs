@@ -205,22 +205,34 @@ impl Filter {
             }
         };
         let wanted = match &kind {
-            Kind::Column { word, .. } if word == "any" || word == "none" => {
-                "`Option<Vec<T>>` or `Vec<T>`"
+            Kind::Column { word, .. } => {
+                let container = match word.to_string().as_str() {
+                    "any" | "none" => "`Vec<T>` or `Option<Vec<T>>`",
+                    "between" => "`Option<Between<T>>`",
+                    "is_null" => "`Option<bool>`",
+                    _ => "`Option<T>`",
+                };
+                format!("`{word}` stands on {container}, which can be left empty")
             }
-            Kind::Column { .. } => "`Option<T>`",
-            Kind::Written { .. } => "`Option<T>`, `Vec<T>` or `bool`",
+            Kind::Written { .. } => {
+                "a filter stands on `Option<T>`, `Vec<T>` or `bool`, which can be left empty".into()
+            }
         };
-        let unfit = || {
-            Error::new_spanned(
-                &field.ty,
-                format!("a filter that may be left out is {wanted} here"),
-            )
-        };
+        let unfit = || Error::new_spanned(&field.ty, &wanted);
         let held = Held::of(&field.ty).ok_or_else(unfit)?;
         match (&kind, &held) {
             (Kind::Column { word, .. }, Held::List(_)) if word != "any" && word != "none" => {
-                return Err(unfit());
+                return Err(match word.to_string().as_str() {
+                    "eq" => Error::new_spanned(
+                        &field.ty,
+                        "`eq` compares one value, `Option<T>`; for a list use `any`",
+                    ),
+                    "ne" => Error::new_spanned(
+                        &field.ty,
+                        "`ne` compares one value, `Option<T>`; for a list use `none`",
+                    ),
+                    _ => unfit(),
+                });
             }
             (Kind::Column { .. }, Held::Flag(_)) => return Err(unfit()),
             _ => {}
@@ -357,7 +369,7 @@ impl Code {
         }
         let (call, compared) = match variant {
             "Between" => (
-                quote!(between),
+                quote_spanned!(value.span()=> between),
                 quote_spanned!(value.span()=> <#value as ::shelfmark::__private::filter::Bounds>::Bound),
             ),
             _ => (quote!(compare), quote!(#value)),
@@ -367,11 +379,11 @@ impl Code {
                 present.#call(#nth, value);
             }));
         let is_list = word == "any" || word == "none";
-        let unfit = format!("the type of `{name}` is not that of the column `{column}`");
-        let shape = if is_list {
-            format!("`{word}` takes a list: `Option<Vec<T>>` or `Vec<T>`")
-        } else {
-            format!("`{word}` takes one value, not a list; use `any`")
+        let shape = match (is_list, variant) {
+            (true, _) => format!("`{word}` takes a list: `Vec<T>` or `Option<Vec<T>>`"),
+            (false, "Eq") => "`eq` takes one value; for a list use `any`".to_owned(),
+            (false, "Ne") => "`ne` takes one value; for a list use `none`".to_owned(),
+            (false, _) => format!("`{word}` takes one value, not a list"),
         };
         let text = matches!(variant, "Contains" | "StartsWith").then(|| {
             let message = format!("`{word}` looks for text, and the column `{column}` holds none");
@@ -379,9 +391,17 @@ impl Code {
                 ::core::assert!(#spec.ty.is(::shelfmark::__private::Type::Text), "{}", #message);
             }
         });
+        let json = format!(
+            "the column `{column}` holds JSON, which engines compare in different ways; say what is compared: \
+             #[filter(sqlite = \"…\", postgres = \"…\")]"
+        );
+        let json = quote_spanned! {named.span()=>
+            ::core::assert!(!#spec.ty.is(::shelfmark::__private::Type::Json), "{}", #json);
+        };
         self.checks.push(quote_spanned! {value.span()=>
             const _: () = {
                 #text
+                #json
                 ::core::assert!(
                     <#compared as ::shelfmark::__private::Param>::LIST == #is_list,
                     "{}",
@@ -390,7 +410,7 @@ impl Code {
                 ::core::assert!(
                     <#compared as ::shelfmark::__private::Param>::TYPE.is(#spec.ty),
                     "{}",
-                    #unfit,
+                    ::shelfmark::__private::filter::of_another_type(#spec.ty),
                 );
             };
         });
@@ -437,7 +457,7 @@ impl Code {
             positions.push(parameter);
         }
         let is_flag = matches!(filter.held, Held::Flag(_));
-        if !is_flag && positions.is_empty() {
+        if !is_flag && used.is_empty() {
             return Err(Error::new(
                 sql.span(),
                 format!(
@@ -445,6 +465,7 @@ impl Code {
                 ),
             ));
         }
+        self.checks.push(sql.tracked());
         let table = quote!(<#entity as ::shelfmark::__private::Entity>::TABLE);
         let [sqlite, postgres] = sql.parts(&positions, &table, &|unknown| match nearest(
             unknown,

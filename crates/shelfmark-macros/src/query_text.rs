@@ -137,6 +137,14 @@ impl Sql {
         }
     }
 
+    /// The names of the slots that an argument of the same name fills, in any of the texts.
+    pub(crate) fn slot_names(&self) -> impl Iterator<Item = &'static str> {
+        self.variants
+            .iter()
+            .flat_map(|variant| &variant.slots)
+            .map(|(slot, _)| slot.name())
+    }
+
     /// What the statement does to the data, on the engine where it does most.
     pub(crate) fn access(&self) -> TokenStream {
         let any = |classes: &[Class]| {

@@ -9,6 +9,7 @@ use syn::{Data, DeriveInput, Error, Fields, LitStr, Path, Result, Token, Type, V
 use crate::fields::{self, Errors};
 use crate::fragment::Fragment;
 use crate::naming::{self, Case};
+use crate::suggest::nearest;
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     fields::refuse_generics(input, "SortBy")?;
@@ -136,6 +137,7 @@ impl Of {
         let nullable = format!(
             "the column `{column}` may be NULL, and lists are sorted by columns that are never NULL"
         );
+        let json = format!("the column `{column}` holds JSON, which has no order");
         quote_spanned! {name.span()=> {
             const COLUMN: ::shelfmark::__private::ColumnSpec = ::shelfmark::__private::column_called(
                 <#row as ::shelfmark::__private::FromRow>::COLUMNS,
@@ -143,6 +145,11 @@ impl Of {
                 #missing,
             );
             const _: () = ::core::assert!(!COLUMN.nullable, "{}", #nullable);
+            const _: () = ::core::assert!(
+                !COLUMN.ty.is(::shelfmark::__private::Type::Json),
+                "{}",
+                #json,
+            );
             COLUMN
         }}
     }
@@ -150,10 +157,33 @@ impl Of {
     fn tie_breaker(&self) -> TokenStream {
         let row = &self.row;
         if self.unique.is_empty() {
-            return quote_spanned!(row.span()=> ::shelfmark::__private::slots::key_of::<#row>());
+            let text = quote!(#row).to_string().replace(' ', "");
+            let unknown = format!(
+                "`{text}` has no key; say which columns tell its rows apart: #[sort({text}, unique = (…))]"
+            );
+            return quote_spanned! {row.span()=> {
+                #[allow(unused_imports, reason = "for rows that are no entity")]
+                use ::shelfmark::__private::slots::WithoutKey as _;
+                type Key = ::shelfmark::__private::slots::KeyOf<#row>;
+                const _: () = ::core::assert!(Key::KNOWN, "{}", #unknown);
+                Key::columns()
+            }};
         }
         let columns = self.unique.iter().map(|name| self.spec(name));
         quote!(::std::vec![#(#columns),*])
+    }
+}
+
+fn unknown(option: &Path) -> String {
+    let option = quote!(#option).to_string();
+    match nearest(
+        &option,
+        ["column", "name", "ty", "sql", "sqlite", "postgres"],
+    ) {
+        Some(meant) => format!("unknown option `{option}`; did you mean `{meant}`?"),
+        None => format!(
+            "unknown option `{option}`; use `column`, `name`, or `sql` with `ty` and `column`"
+        ),
     }
 }
 
@@ -204,9 +234,7 @@ impl Key {
                 } else if meta.path.is_ident("ty") {
                     key.ty = Some(meta.value()?.parse()?);
                 } else {
-                    return Err(meta.error(
-                        "unknown option; use `column`, `name`, or `sql` with `ty` and `column`",
-                    ));
+                    return Err(meta.error(unknown(&meta.path)));
                 }
                 Ok(())
             })?;
@@ -248,10 +276,12 @@ impl Key {
         let [sqlite, postgres] = self.sql.parts(&[], &table, &|unknown| {
             format!("`:{unknown}` has no value; a sort key takes none")
         })?;
+        let tracked = self.sql.tracked();
         let column = naming::plain(named);
         let nullable =
             format!("`{column}` may be NULL, and lists are sorted by what is never NULL");
         Ok(quote_spanned! {ty.span()=> {
+            #tracked
             const COLUMN: ::shelfmark::__private::ColumnSpec =
                 ::shelfmark::__private::ColumnSpec::of::<#ty>(#column);
             const _: () = ::core::assert!(!COLUMN.nullable, "{}", #nullable);

@@ -50,3 +50,34 @@ impl<F: Filters> Filters for Option<F> {
 pub fn made_of<T: ?Sized, P>(value: &T, make: impl FnOnce(&T) -> P) -> P {
     make(value)
 }
+
+macro_rules! holding {
+    ($($ty:ident $name:literal)*) => {
+        /// The compile error about a filter whose type is not that of its column, which is `column`.
+        #[doc(hidden)]
+        #[must_use]
+        pub const fn of_another_type(column: crate::value::Type) -> &'static str {
+            match column {
+                $(crate::value::Type::$ty => {
+                    concat!("the column holds ", $name, ", and the filter compares it with another type")
+                })*
+            }
+        }
+    };
+}
+holding! {
+    Bool "`bool`"
+    I16 "`i16`"
+    I32 "`i32`"
+    I64 "`i64`"
+    F32 "`f32`"
+    F64 "`f64`"
+    Text "text"
+    Bytes "bytes"
+    Uuid "`Uuid`"
+    Timestamp "`Timestamp`"
+    Date "`Date`"
+    Time "`Time`"
+    Decimal "`Decimal`"
+    Json "JSON"
+}

@@ -113,7 +113,8 @@ impl<'a> Present<'a> {
             .last()
             .and_then(|(nth, _)| self.all.get(*nth as usize))
             .map_or("", |condition| condition.field);
-        self.refused
-            .get_or_insert_with(|| Error::new(kind).with_detail(format!("filter `{field}`: {why}")));
+        self.refused.get_or_insert_with(|| {
+            Error::new(kind).with_detail(format!("filter `{field}`: {why}"))
+        });
     }
 }

@@ -94,3 +94,35 @@ pub fn key_of<E: Entity>() -> Vec<ColumnSpec> {
     let of = |name: &&str| E::COLUMNS.iter().find(|column| column.name == *name);
     E::KEY.iter().filter_map(of).copied().collect()
 }
+
+/// The key of `R`, if it is an entity: [`KNOWN`](KeyOf::KNOWN) then is the constant of the type itself, which goes before
+/// that of [`WithoutKey`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct KeyOf<R>(std::marker::PhantomData<R>);
+
+impl<E: Entity> KeyOf<E> {
+    /// An entity has a key.
+    pub const KNOWN: bool = true;
+
+    /// Its columns.
+    #[must_use]
+    pub fn columns() -> Vec<ColumnSpec> {
+        key_of::<E>()
+    }
+}
+
+/// What stands for [`KeyOf`] on rows that are no entity.
+#[doc(hidden)]
+pub trait WithoutKey {
+    /// No key is known.
+    const KNOWN: bool = false;
+
+    /// None.
+    #[must_use]
+    fn columns() -> Vec<ColumnSpec> {
+        Vec::new()
+    }
+}
+
+impl<R> WithoutKey for KeyOf<R> {}

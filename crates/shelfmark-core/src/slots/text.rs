@@ -88,8 +88,6 @@ pub(super) fn text(slots: &Slots, dialect: Dialect, shape: &Shape<'_>) -> Result
         }
     }
     if shape.count {
-        let end = sql.trim_end().trim_end_matches(';').len();
-        sql.truncate(end);
         // On a line of its own, for the statement may end with a comment.
         sql.push_str("\n) AS counted");
     }

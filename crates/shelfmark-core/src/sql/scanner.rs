@@ -377,7 +377,10 @@ impl<'a> Scanner<'a> {
         };
         let content = self.sql.get(start + 1..close).unwrap_or_default().trim();
         let name = content.strip_suffix(".*").unwrap_or(content);
-        if content == "*" || is_plain_name(name) {
+        let behind_alias = content
+            .split_once('.')
+            .is_some_and(|(alias, name)| is_plain_name(alias) && is_plain_name(name));
+        if content == "*" || is_plain_name(name) || behind_alias {
             return Ok((TokenKind::Slot, close + 1));
         }
         let found: String = content.chars().take(40).collect();

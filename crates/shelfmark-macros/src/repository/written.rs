@@ -30,7 +30,7 @@ pub(crate) fn query(method: &Method, written: Written, entity: Option<&Path>) ->
     }
     let filled = errors.take(Filled::of_query(method, &written.sql, entity));
     let filled = filled.unwrap_or_default();
-    errors.take(names(method, &written, &filled));
+    errors.take(names(method, &written));
     let call = Call::with(method, filled.args(method));
     let answer = match &method.output {
         Output::Stream { value, .. } => Ok(Answer {
@@ -61,7 +61,7 @@ pub(crate) fn exec(method: &Method, written: Written, entity: Option<&Path>) -> 
     }
     let filled = errors.take(Filled::of_exec(method, &written.sql, entity));
     let filled = filled.unwrap_or_default();
-    errors.take(names(method, &written, &filled));
+    errors.take(names(method, &written));
     let call = Call::with(method, filled.args(method));
     let wanted = "#[exec] answers how many rows were touched: `u64`, `bool` (any) or `()`";
     let body = match &method.output {
@@ -93,9 +93,11 @@ fn refusal(errors: Errors, method: &Method) -> Error {
         .unwrap_or_else(|| method.answer_error("unknown return type"))
 }
 
-fn names(method: &Method, written: &Written, filled: &Filled) -> Result<()> {
+fn names(method: &Method, written: &Written) -> Result<()> {
+    // Also where an error elsewhere keeps the slots from being filled: the argument is not what is wrong.
+    let filling: Vec<&str> = written.sql.slot_names().collect();
     let given: Vec<_> = method
-        .besides(&filled.arguments())
+        .besides(&filling)
         .map(|argument| (argument.name.as_str(), argument.ident.span()))
         .collect();
     let name = method.ident.to_string();
