@@ -6,6 +6,13 @@
     reason = "tests fail by panicking; their names say what they hold"
 )]
 
+#[path = "differences/isolation.rs"]
+mod isolation;
+#[path = "differences/sql.rs"]
+mod sql;
+#[path = "differences/values.rs"]
+mod values;
+
 use conformance::{Engine, Ground, TestResult};
 use shelfmark::prelude::*;
 

@@ -20,8 +20,6 @@ async fn is_refused(
 }
 
 const UNSUPPORTED: ErrorKind = ErrorKind::Unsupported;
-const TRANSACTION_CONTROL: &str =
-    "use db.transaction and tx.savepoint, which also end what they begin";
 
 on_every_engine! {
     async fn of_two_texts_for_one_engine_each_just_one_is_supported(db) {
@@ -100,5 +98,28 @@ on_every_engine! {
         let error = db.execute(sql!("INSERT INTO samples (id, medium) VALUES ('a', 'seven')")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
         assert!(!error.to_string().contains("seven"), "{error}");
+    }
+}
+
+/// A table of keys, of which nothing can be updated.
+#[derive(Entity, Insert, Clone, Debug, PartialEq)]
+#[entity(table = "words")]
+#[insert(Word)]
+struct Word {
+    #[id]
+    word: String,
+}
+
+#[repository(entity = Word)]
+trait Vocabulary {
+    #[update]
+    async fn update(&self, word: &Word) -> Result<Word>;
+}
+
+on_every_engine! {
+    async fn an_update_of_nothing_but_a_key_is_refused(db) {
+        let error = db.vocabulary().update(&Word { word: "a".into() }).await.unwrap_err();
+        assert_eq!(error.kind(), UNSUPPORTED);
+        assert!(error.to_string().contains("words has no column besides its key to update"), "{error}");
     }
 }

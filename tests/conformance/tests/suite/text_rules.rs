@@ -25,6 +25,11 @@ async fn all_differ(db: &Db, different: &[&str]) -> TestResult {
     Ok(())
 }
 
+#[derive(FromRow, Debug, PartialEq)]
+struct Total {
+    total: i64,
+}
+
 on_every_engine! {
     async fn case_makes_another_text(db) {
         all_differ(db, &["alien", "Alien", "ALIEN", "\u{e9}", "\u{c9}", "\u{df}", "ss", "SS"]).await?;
@@ -149,6 +154,12 @@ on_every_engine! {
         words(db, &["a"]).await?;
         let found: Vec<String> = db.fetch_all(sql!("SELECT Word FROM WORDS AS W WHERE w.ID = 0")).await?;
         assert_eq!(found, ["a"]);
+    }
+
+    async fn a_column_named_in_capitals_is_read_into_its_field(db) {
+        words(db, &["a", "b"]).await?;
+        let total: Total = db.fetch_one(sql!("SELECT count(*) AS Total FROM words")).await?;
+        assert_eq!(total, Total { total: 2 });
     }
 
     async fn a_misspelt_name_in_double_quotes_is_an_error_and_no_text(db) {
