@@ -21,6 +21,14 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// The catalogue's search on catalogues of 10,000 to 1,000,000 shows; takes minutes.
+    ///
+    /// Prints Markdown for bench/RESULTS.md.
+    Search {
+        /// Passed on: `--shows N,N,…`, `--rounds N`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
 }
 
 /// Builds and runs a benchmark, which starts a PostgreSQL of its own.
@@ -33,11 +41,13 @@ pub(crate) fn run(bench: &Bench, interrupts: &Interrupts) -> anyhow::Result<Exit
 
 impl Bench {
     fn command(&self) -> Command {
-        let Bench::Import { args } = self;
+        let (manifest, args) = match self {
+            Bench::Import { args } => ("bench/import/Cargo.toml", args),
+            Bench::Search { args } => ("bench/search/Cargo.toml", args),
+        };
         let mut command = cargo();
         command
-            .args(["run", "--release", "--manifest-path"])
-            .args(["bench/import/Cargo.toml", "--"])
+            .args(["run", "--release", "--manifest-path", manifest, "--"])
             .args(args);
         command
     }
@@ -49,13 +59,16 @@ mod tests {
     use crate::workspace::root;
 
     #[test]
-    fn benchmark_is_where_it_is_looked_for() {
-        let command = Bench::Import {
-            args: vec!["--rows".into(), "10".into()],
-        };
-        let command = command.command();
-        let line: Vec<_> = command.get_args().collect();
-        assert_eq!(line[4..], ["--", "--rows", "10"]);
-        assert!(root().join(line[3]).is_file());
+    fn benchmarks_are_where_they_are_looked_for() {
+        let args = || vec!["--rounds".into(), "10".into()];
+        for bench in [
+            Bench::Import { args: args() },
+            Bench::Search { args: args() },
+        ] {
+            let command = bench.command();
+            let line: Vec<_> = command.get_args().collect();
+            assert_eq!(line[4..], ["--", "--rounds", "10"]);
+            assert!(root().join(line[3]).is_file());
+        }
     }
 }

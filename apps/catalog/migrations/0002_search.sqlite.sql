@@ -2,14 +2,14 @@
 --
 -- The program takes the words out of titles and names, so that they are the same on every engine: in lower case, without
 -- accents, with one space between them. Nothing of that depends on a tokenizer here; `ascii` parts at spaces alone, since
--- words hold neither other white space nor punctuation. Beginnings of up to five letters have entries of their own,
--- because those are what many words share while somebody types.
+-- words hold neither other white space nor punctuation. Short beginnings have entries of their own, because those are what
+-- many words share while somebody types.
 --
 -- A title or name that is changed by hand loses its words, and is found again after the next start of the program.
 
 CREATE TABLE search_titles (
     -- In the order of arrival.
-    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    n INTEGER PRIMARY KEY,
     show_id TEXT NOT NULL UNIQUE REFERENCES shows (show_id) ON DELETE CASCADE,
     release_year INTEGER NOT NULL,
     words TEXT NOT NULL
@@ -18,7 +18,7 @@ CREATE TABLE search_titles (
 -- Its rows are numbered by year, the newest first, and by `n` within a year, so that it gives the newest matches first and
 -- stops when there are enough.
 CREATE VIRTUAL TABLE search_title_words USING fts5 (
-    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '1 2 3 4 5'
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '1 2 3 4'
 );
 
 CREATE TRIGGER search_titles_inserted AFTER INSERT ON search_titles
@@ -52,7 +52,7 @@ CREATE INDEX directors_without_words ON directors (id) WHERE name_words IS NULL;
 CREATE INDEX actors_without_words ON actors (id) WHERE name_words IS NULL;
 
 CREATE VIRTUAL TABLE search_director_words USING fts5 (
-    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '1 2 3 4 5'
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '1 2 3'
 );
 
 CREATE TRIGGER directors_inserted AFTER INSERT ON directors
@@ -81,7 +81,7 @@ BEGIN
 END;
 
 CREATE VIRTUAL TABLE search_actor_words USING fts5 (
-    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '1 2 3 4 5'
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '1 2 3'
 );
 
 CREATE TRIGGER actors_inserted AFTER INSERT ON actors

@@ -57,14 +57,14 @@ async fn read_titles(db: &Db) -> Result<u64> {
         let read = tx.run(async |tx| {
             let shows = tx.titles().next_missing(from, BATCH).await?;
             let last = shows.last().map(|(id, _, _)| id.clone());
-            let words: Vec<NewTitleWords> = shows
+            let words = shows
                 .into_iter()
                 .map(|(show_id, release_year, title)| NewTitleWords {
                     show_id,
                     release_year,
                     words: words_of(&title),
-                })
-                .collect();
+                });
+            let words = NewTitleWords::in_order(words);
             tx.titles().keep(&words).await?;
             Ok::<_, shelfmark::Error>((words.len() as u64, last))
         });

@@ -44,11 +44,10 @@ pub(super) async fn complete(
         .iter()
         .map(|record| record.show.show_id.clone())
         .collect();
-    let words: Vec<_> = records
+    let words = records
         .iter()
-        .map(|record| NewTitleWords::from(&record.show))
-        .collect();
-    titles.keep(&words).await?;
+        .map(|record| NewTitleWords::from(&record.show));
+    titles.keep(&NewTitleWords::in_order(words)).await?;
     // The four tables have the same shape under different types, so the same steps are written once for all of them.
     macro_rules! join {
         ($table:expr, $names:ident, $new:ident, $link:ident { $id:ident }) => {{
