@@ -191,6 +191,72 @@ impl Db {
         })
     }
 
+    /// A handle on the same database that sees the rows of `tenant` only.
+    ///
+    /// Generated statements of an entity with `#[tenant]` add the predicate and set the column; on a handle without a
+    /// tenant they answer `Unsupported`. SQL that is written by hand says it itself, with `{tenant}` or with the column,
+    /// and [`verify`](Db::verify) looks whether it does.
+    ///
+    /// ```
+    /// use shelfmark::prelude::*;
+    ///
+    /// #[derive(Entity, Debug)]
+    /// #[entity(table = "notes")]
+    /// struct Note {
+    ///     #[id(generated)]
+    ///     id: i64,
+    ///     #[tenant]
+    ///     tenant_id: i64,
+    ///     text: String,
+    /// }
+    ///
+    /// #[derive(Insert)]
+    /// #[insert(Note)]
+    /// struct NewNote {
+    ///     text: String,
+    /// }
+    ///
+    /// #[repository(entity = Note)]
+    /// trait Notes {
+    ///     #[insert]
+    ///     async fn add(&self, new: &NewNote) -> Result<Note>;
+    ///     #[find]
+    ///     async fn find(&self, id: i64) -> Result<Option<Note>>;
+    /// }
+    ///
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let db = Db::memory().await?;
+    /// # db.execute(sql!("CREATE TABLE notes (id INTEGER PRIMARY KEY, tenant_id INTEGER NOT NULL, text TEXT NOT NULL) STRICT")).await?;
+    /// let (ours, theirs) = (db.for_tenant(1), db.for_tenant(2));
+    /// let note = ours.notes().add(&NewNote { text: "secret".to_owned() }).await?;
+    /// assert_eq!(note.tenant_id, 1);
+    /// assert!(ours.notes().find(note.id).await?.is_some());
+    /// assert!(theirs.notes().find(note.id).await?.is_none());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Row-level security
+    /// On PostgreSQL every statement of such a handle runs with the setting `shelfmark.tenant`, in transactions and
+    /// outside of them, where each then is a transaction of its own. So the database can hold what a predicate only asks
+    /// for, also for SQL that was written without one:
+    ///
+    /// ```sql
+    /// ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+    /// ALTER TABLE notes FORCE ROW LEVEL SECURITY; -- binds the table's owner, too
+    /// CREATE POLICY notes_of_the_tenant ON notes
+    ///     USING (tenant_id = nullif(current_setting('shelfmark.tenant', true), '')::bigint);
+    /// ```
+    ///
+    /// Without a tenant the setting is empty, and the policy shows no rows. Superusers and roles with `BYPASSRLS` see
+    /// all rows: the program must connect as neither. SQLite has predicates only.
+    #[must_use = "the handle that it is called on sees what it saw"]
+    pub fn for_tenant(&self, tenant: impl Into<Tenant>) -> Db {
+        Db::of(Shared {
+            tenant: Some(tenant.into()),
+            ..Shared::clone(&self.shared)
+        })
+    }
+
     /// Brings the schema up to date with `migrations!()`; see [`Migration`] for the rules.
     ///
     /// Any number of processes may call it at once: one runs the files, the others wait for it (at most 60 s).

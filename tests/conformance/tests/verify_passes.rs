@@ -3,11 +3,14 @@
     missing_docs,
     unreachable_pub,
     dead_code,
+    clippy::expect_used,
     reason = "the repositories are declared to be prepared, not to be run"
 )]
 
 #[path = "suite/library.rs"]
 mod library;
+#[path = "suite/records.rs"]
+mod records;
 
 use conformance::on_every_engine;
 

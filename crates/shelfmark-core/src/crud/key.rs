@@ -77,11 +77,13 @@ pub(crate) fn positions<E: Entity>() -> Vec<usize> {
 /// equal, comes last.
 pub(crate) fn in_order_of<E: Entity>(keys: &[Vec<ValueRef<'_>>], rows: Vec<E>) -> Vec<E> {
     let all: Vec<usize> = (0..E::KEY.len()).collect();
-    let order: HashMap<Vec<Key<'_>>, usize> = keys
-        .iter()
-        .enumerate()
-        .filter_map(|(nth, key)| Some((repeated::key(key, &all)?, nth)))
-        .collect();
+    let mut order: HashMap<Vec<Key<'_>>, usize> = HashMap::with_capacity(keys.len());
+    for (nth, key) in keys.iter().enumerate() {
+        if let Some(key) = repeated::key(key, &all) {
+            // A key may come twice; its row stands where it came first.
+            order.entry(key).or_insert(nth);
+        }
+    }
     let positions = positions::<E>();
     let mut placed: Vec<(usize, E)> = rows
         .into_iter()

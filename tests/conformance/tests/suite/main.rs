@@ -10,9 +10,11 @@
 )]
 
 mod library;
+mod records;
 
 mod arity;
 mod bytes_and_uuids;
+mod clock;
 mod constraints;
 mod crud;
 mod database;
@@ -25,16 +27,20 @@ mod isolation;
 mod list_types;
 mod listen;
 mod lists;
+mod many_rows;
 mod migrations;
 mod moments;
 mod nulls;
 mod refusals;
 mod savepoints;
 mod skew;
+mod soft_delete;
 mod sql_reads;
 mod sql_writes;
+mod tenants;
 mod text_order;
 mod text_rules;
 mod transactions;
 mod types;
+mod versions;
 mod views;
