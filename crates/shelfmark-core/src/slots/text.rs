@@ -88,6 +88,7 @@ pub(super) fn text(slots: &Slots, dialect: Dialect, shape: &Shape<'_>) -> Result
         }
     }
     if shape.count {
+        sql.truncate(sql.trim_end().len());
         // On a line of its own, for the statement may end with a comment.
         sql.push_str("\n) AS counted");
     }

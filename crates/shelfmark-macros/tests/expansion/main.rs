@@ -13,6 +13,7 @@ mod dynamic;
 mod entities;
 mod fakes;
 mod migrations;
+mod slots;
 mod sql_macro;
 mod statements;
 mod values;
