@@ -6,9 +6,12 @@ mod dotenv;
 mod family;
 mod settings;
 mod source;
+mod variables;
 
 #[cfg(test)]
 mod tests;
+
+pub use self::variables::Variables;
 
 use self::settings::Settings;
 use self::source::Source;

@@ -17,6 +17,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use env::Variables;
 pub use testing::{is_ci, test_database_url};
 
 /// Which database to open, and how.
