@@ -111,9 +111,9 @@ impl Database {
     async fn look_around(&self, names: &Names, template: &str) -> Result<Known> {
         let server = &self.server;
         let sql = "
-            SELECT datname::text, coalesce(shobj_description(oid, 'pg_database'), ''),
-                EXISTS (SELECT FROM pg_stat_activity WHERE application_name = datname)::text
-            FROM pg_database WHERE starts_with(datname::text, $1)
+            SELECT d.datname::text, coalesce(shobj_description(d.oid, 'pg_database'), ''),
+                EXISTS (SELECT FROM pg_stat_activity a WHERE a.application_name = d.datname)::text
+            FROM pg_database d WHERE starts_with(d.datname::text, $1)
             UNION ALL SELECT '', current_setting('server_version_num'), ''";
         let mut found = Known {
             version: 0,
