@@ -4,6 +4,7 @@ use serde::Serialize;
 use shelfmark::prelude::*;
 
 use super::search_words::words_of;
+use super::show::Show;
 
 /// Who directed a show.
 #[derive(Entity, Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,8 +48,10 @@ impl NewDirector {
 #[insert(ShowDirector)]
 pub struct ShowDirector {
     /// The show.
+    #[belongs_to(Show)]
     pub show_id: String,
     /// The director.
+    #[belongs_to(Director)]
     pub director_id: i64,
     /// The place in the source's list, from 0.
     pub position: i32,
@@ -96,8 +99,10 @@ impl NewActor {
 #[insert(ShowActor)]
 pub struct ShowActor {
     /// The show.
+    #[belongs_to(Show)]
     pub show_id: String,
     /// The actor.
+    #[belongs_to(Actor)]
     pub actor_id: i64,
     /// The place in the source's list, from 0.
     pub position: i32,
@@ -139,8 +144,10 @@ impl NewGenre {
 #[insert(ShowGenre)]
 pub struct ShowGenre {
     /// The show.
+    #[belongs_to(Show)]
     pub show_id: String,
     /// The genre.
+    #[belongs_to(Genre)]
     pub genre_id: i64,
     /// The place in the source's list, from 0.
     pub position: i32,
@@ -182,8 +189,10 @@ impl NewCountry {
 #[insert(ShowCountry)]
 pub struct ShowCountry {
     /// The show.
+    #[belongs_to(Show)]
     pub show_id: String,
     /// The country.
+    #[belongs_to(Country)]
     pub country_id: i64,
     /// The place in the source's list, from 0.
     pub position: i32,

@@ -5,7 +5,9 @@ use serde::Serialize;
 use shelfmark::prelude::*;
 
 use super::kind::ShowKind;
-use super::names::{Actor, Country, Director, Genre};
+use super::names::{
+    Actor, Country, Director, Genre, ShowActor, ShowCountry, ShowDirector, ShowGenre,
+};
 
 /// A film or a series.
 #[derive(Entity, Clone, Debug, PartialEq, Eq, Serialize)]
@@ -91,18 +93,23 @@ pub struct ShowRecord {
 }
 
 /// A show with everything that is known of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(View, Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ShowDetails {
     /// The show itself.
+    #[view(root)]
     #[serde(flatten)]
     pub show: Show,
     /// Its directors, in the order of the source.
+    #[view(many, through = ShowDirector, order = "position")]
     pub directors: Vec<Director>,
     /// Its cast, in the order of the source.
+    #[view(many, through = ShowActor, order = "position")]
     pub actors: Vec<Actor>,
     /// Its genres, in the order of the source.
+    #[view(many, through = ShowGenre, order = "position")]
     pub genres: Vec<Genre>,
     /// Its countries, in the order of the source.
+    #[view(many, through = ShowCountry, order = "position")]
     pub countries: Vec<Country>,
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use shelfmark::Db;
 use shelfmark_axum::{Json, Path, Problem, Query};
 
-use super::shows::{no_show, read};
+use super::shows::no_show;
 use crate::domain::{
     NewShow, ShowDetails, ShowKind, ShowRecord, fold, limits, same_name, tidy, tidy_lines,
 };
@@ -127,7 +127,8 @@ pub(super) async fn remove(
 
 async fn stored(db: &Db, show_id: &str) -> Result<ShowDetails, Problem> {
     // Somebody may have removed it since the commit.
-    read(db, show_id).await?.ok_or_else(|| no_show(show_id))
+    let stored = db.shows().details(show_id).await?;
+    stored.ok_or_else(|| no_show(show_id))
 }
 
 /// 422: the body is JSON of the right shape, but `field` holds what no show can have.

@@ -7,27 +7,12 @@ use shelfmark_axum::{Json, ListQuery, Path, Problem, Query};
 
 use crate::domain::{Director, GenreCount, Show, ShowDetails, YearCount};
 use crate::repositories::{
-    ActorsExt as _, CountriesExt as _, Directors as _, DirectorsExt as _, Genres as _,
-    GenresExt as _, Shows as _, ShowsExt as _,
+    Directors as _, DirectorsExt as _, Genres as _, GenresExt as _, Shows as _, ShowsExt as _,
 };
-use crate::use_cases::show_details;
 
 /// The problem of a show that is not there.
 pub(super) fn no_show(show_id: &str) -> Problem {
     Problem::not_found(format!("there is no show with the id `{show_id}`"))
-}
-
-/// A show with its names, from wherever the repositories stand.
-pub(super) async fn read(db: &Db, show_id: &str) -> shelfmark::Result<Option<ShowDetails>> {
-    show_details(
-        db.shows(),
-        db.directors(),
-        db.actors(),
-        db.genres(),
-        db.countries(),
-        show_id,
-    )
-    .await
 }
 
 pub(super) async fn details(
@@ -35,7 +20,8 @@ pub(super) async fn details(
     Path(show_id): Path<String>,
     Query(()): Query<()>,
 ) -> Result<Json<ShowDetails>, Problem> {
-    read(&db, &show_id)
+    db.shows()
+        .details(&show_id)
         .await?
         .map(Json)
         .ok_or_else(|| no_show(&show_id))
@@ -58,8 +44,10 @@ pub(super) async fn recent(
 
 /// The limit of a list that has one page only.
 fn first_page_only(page: &shelfmark::PageRequest) -> Result<i64, Problem> {
-    if page.after.is_some() {
-        return Err(Problem::parameter("after", "this list has one page only"));
+    for (name, cursor) in [("after", &page.after), ("before", &page.before)] {
+        if cursor.is_some() {
+            return Err(Problem::parameter(name, "this list has one page only"));
+        }
     }
     Ok(i64::from(page.limit()?))
 }

@@ -15,15 +15,6 @@ pub trait Actors {
     #[query("SELECT {*} FROM actors WHERE name IN (:names)")]
     async fn by_names(&self, names: &[String]) -> Result<Vec<Actor>>;
 
-    /// The actors of a show, in the order of its source.
-    #[query(
-        "SELECT {n.*} FROM actors AS n
-         JOIN show_actors AS link ON link.actor_id = n.id
-         WHERE link.show_id = :show_id
-         ORDER BY link.position, n.id"
-    )]
-    async fn of_show(&self, show_id: &str) -> Result<Vec<Actor>>;
-
     /// Joins shows to actors.
     #[insert_many]
     async fn link(&self, links: &[ShowActor]) -> Result<u64>;

@@ -15,15 +15,6 @@ pub trait Countries {
     #[query("SELECT {*} FROM countries WHERE name IN (:names)")]
     async fn by_names(&self, names: &[String]) -> Result<Vec<Country>>;
 
-    /// The countries of a show, in the order of its source.
-    #[query(
-        "SELECT {n.*} FROM countries AS n
-         JOIN show_countries AS link ON link.country_id = n.id
-         WHERE link.show_id = :show_id
-         ORDER BY link.position, n.id"
-    )]
-    async fn of_show(&self, show_id: &str) -> Result<Vec<Country>>;
-
     /// Joins shows to countries.
     #[insert_many]
     async fn link(&self, links: &[ShowCountry]) -> Result<u64>;

@@ -19,15 +19,6 @@ pub trait Directors {
     #[query("SELECT {*} FROM directors WHERE name IN (:names)")]
     async fn by_names(&self, names: &[String]) -> Result<Vec<Director>>;
 
-    /// The directors of a show, in the order of its source.
-    #[query(
-        "SELECT {n.*} FROM directors AS n
-         JOIN show_directors AS link ON link.director_id = n.id
-         WHERE link.show_id = :show_id
-         ORDER BY link.position, n.id"
-    )]
-    async fn of_show(&self, show_id: &str) -> Result<Vec<Director>>;
-
     /// Joins shows to directors.
     #[insert_many]
     async fn link(&self, links: &[ShowDirector]) -> Result<u64>;
@@ -41,7 +32,7 @@ pub trait Directors {
         "SELECT {s.*} FROM shows AS s
          JOIN show_directors AS link ON link.show_id = s.show_id
          WHERE link.director_id = :director_id
-         ORDER BY s.release_year DESC, s.show_id
+         ORDER BY s.release_year DESC, s.show_id DESC
          LIMIT :limit"
     )]
     async fn shows_of(&self, director_id: i64, limit: i64) -> Result<Vec<Show>>;

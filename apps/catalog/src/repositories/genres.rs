@@ -15,15 +15,6 @@ pub trait Genres {
     #[query("SELECT {*} FROM genres WHERE name IN (:names)")]
     async fn by_names(&self, names: &[String]) -> Result<Vec<Genre>>;
 
-    /// The genres of a show, in the order of its source.
-    #[query(
-        "SELECT {n.*} FROM genres AS n
-         JOIN show_genres AS link ON link.genre_id = n.id
-         WHERE link.show_id = :show_id
-         ORDER BY link.position, n.id"
-    )]
-    async fn of_show(&self, show_id: &str) -> Result<Vec<Genre>>;
-
     /// Joins shows to genres.
     #[insert_many]
     async fn link(&self, links: &[ShowGenre]) -> Result<u64>;

@@ -4,6 +4,7 @@ mod actors;
 mod countries;
 mod directors;
 mod genres;
+mod show_filters;
 mod shows;
 mod titles;
 
@@ -11,5 +12,6 @@ pub use actors::{Actors, ActorsExt};
 pub use countries::{Countries, CountriesExt};
 pub use directors::{Directors, DirectorsExt};
 pub use genres::{Genres, GenresExt};
+pub use show_filters::{ShowFilters, ShowSort};
 pub use shows::{Shows, ShowsExt};
 pub use titles::{Titles, TitlesExt};

@@ -2,14 +2,14 @@
 
 use shelfmark::prelude::*;
 
-use crate::domain::{NewShow, Show, ShowKind, YearCount};
+use super::show_filters::{ShowFilters, ShowSort};
+use crate::domain::{NewShow, Show, ShowDetails, YearCount};
 
 /// Films and series.
 ///
-/// The four lists differ in their order only. Each takes the last row of the page before and enters an index at its sort
-/// value, so that a deep page costs no more than the first; it walks over the rows that have the same sort value, which
-/// are those of one year at most. A filter that few shows pass is looked for from there on, since there is no index for
-/// each combination.
+/// A page of [`list`](Shows::list) enters the index of its first sort key at the place where the page before ended, so that
+/// a deep page costs no more than the first. A filter that few shows pass is looked for from there on, since there is no
+/// index for each combination.
 #[repository(entity = Show)]
 pub trait Shows {
     /// The show of a key.
@@ -61,7 +61,7 @@ pub trait Shows {
 
     /// The newest shows released in `year` or later.
     #[query(
-        "SELECT {*} FROM shows WHERE release_year >= :year ORDER BY release_year DESC, show_id LIMIT :limit"
+        "SELECT {*} FROM shows WHERE release_year >= :year ORDER BY release_year DESC, show_id DESC LIMIT :limit"
     )]
     async fn recent(&self, year: i32, limit: i64) -> Result<Vec<Show>>;
 
@@ -71,153 +71,16 @@ pub trait Shows {
     )]
     async fn per_year(&self) -> Result<Vec<YearCount>>;
 
-    /// Newest first.
-    #[query(
-        sqlite(file = "src/repositories/sql/newest_first.sqlite.sql"),
-        postgres(file = "src/repositories/sql/newest_first.postgres.sql")
-    )]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one per optional filter; the filter slots come with a later version"
-    )]
-    async fn newest_first(
+    /// A page of the shows that fit, in the order asked for.
+    #[query("SELECT {s.*} FROM shows AS s WHERE {s.filters} ORDER BY {s.sort} {page}")]
+    async fn list(
         &self,
-        kind: Option<ShowKind>,
-        rating: Option<&str>,
-        genre: Option<&str>,
-        director: Option<&str>,
-        country: Option<&str>,
-        year_from: Option<i32>,
-        year_to: Option<i32>,
-        words: Option<&str>,
-        last_year: Option<i32>,
-        last_id: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<Show>>;
+        filters: &ShowFilters,
+        sort: Sort<ShowSort>,
+        page: PageRequest,
+    ) -> Result<Slice<Show>>;
 
-    /// Oldest first.
-    #[query(
-        sqlite(file = "src/repositories/sql/oldest_first.sqlite.sql"),
-        postgres(file = "src/repositories/sql/oldest_first.postgres.sql")
-    )]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one per optional filter; the filter slots come with a later version"
-    )]
-    async fn oldest_first(
-        &self,
-        kind: Option<ShowKind>,
-        rating: Option<&str>,
-        genre: Option<&str>,
-        director: Option<&str>,
-        country: Option<&str>,
-        year_from: Option<i32>,
-        year_to: Option<i32>,
-        words: Option<&str>,
-        last_year: Option<i32>,
-        last_id: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<Show>>;
-
-    /// By title, from A.
-    #[query(
-        sqlite(file = "src/repositories/sql/by_title.sqlite.sql"),
-        postgres(file = "src/repositories/sql/by_title.postgres.sql")
-    )]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one per optional filter; the filter slots come with a later version"
-    )]
-    async fn by_title(
-        &self,
-        kind: Option<ShowKind>,
-        rating: Option<&str>,
-        genre: Option<&str>,
-        director: Option<&str>,
-        country: Option<&str>,
-        year_from: Option<i32>,
-        year_to: Option<i32>,
-        words: Option<&str>,
-        last_title: Option<&str>,
-        last_id: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<Show>>;
-
-    /// By title, from Z.
-    #[query(
-        sqlite(file = "src/repositories/sql/by_title_backwards.sqlite.sql"),
-        postgres(file = "src/repositories/sql/by_title_backwards.postgres.sql")
-    )]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one per optional filter; the filter slots come with a later version"
-    )]
-    async fn by_title_backwards(
-        &self,
-        kind: Option<ShowKind>,
-        rating: Option<&str>,
-        genre: Option<&str>,
-        director: Option<&str>,
-        country: Option<&str>,
-        year_from: Option<i32>,
-        year_to: Option<i32>,
-        words: Option<&str>,
-        last_title: Option<&str>,
-        last_id: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<Show>>;
-}
-
-#[cfg(test)]
-mod tests {
-    /// How SQLite goes about a list that begins in the middle.
-    fn plan(text: &str) -> Vec<String> {
-        let folder = tempfile::tempdir().unwrap();
-        let connection = rusqlite::Connection::open(folder.path().join("plan.db")).unwrap();
-        connection
-            .execute_batch(concat!(
-                include_str!("../../migrations/0001_catalogue.sqlite.sql"),
-                include_str!("../../migrations/0002_search.sqlite.sql")
-            ))
-            .unwrap();
-        let text = format!("EXPLAIN QUERY PLAN {}", text.replace("{s.*}", "s.*"));
-        let mut statement = connection.prepare(&text).unwrap();
-        let mut rows = statement.raw_query();
-        let mut steps = Vec::new();
-        while let Some(row) = rows.next().unwrap() {
-            steps.push(row.get("detail").unwrap());
-        }
-        steps
-    }
-
-    #[test]
-    fn a_deep_page_enters_its_index_and_sorts_no_more_than_ties() {
-        for (text, entered, sorted) in [
-            (
-                include_str!("sql/newest_first.sqlite.sql"),
-                "SEARCH s USING INDEX shows_by_year (release_year<?)",
-                None,
-            ),
-            (
-                include_str!("sql/oldest_first.sqlite.sql"),
-                "SEARCH s USING INDEX shows_by_year (release_year>?)",
-                Some("USE TEMP B-TREE FOR LAST TERM OF ORDER BY"),
-            ),
-            (
-                include_str!("sql/by_title.sqlite.sql"),
-                "SEARCH s USING INDEX shows_by_title (title_folded>?)",
-                None,
-            ),
-            (
-                include_str!("sql/by_title_backwards.sqlite.sql"),
-                "SEARCH s USING INDEX shows_by_title (title_folded<?)",
-                Some("USE TEMP B-TREE FOR LAST TERM OF ORDER BY"),
-            ),
-        ] {
-            let plan = plan(text);
-            assert!(plan.iter().any(|step| step == entered), "{plan:#?}");
-            let sort = plan.iter().find(|step| step.contains("ORDER BY"));
-            assert_eq!(sort.map(String::as_str), sorted, "{plan:#?}");
-        }
-    }
+    /// A show with its people, genres and countries.
+    #[query("SELECT {*} FROM shows WHERE show_id = :show_id")]
+    async fn details(&self, show_id: &str) -> Result<Option<ShowDetails>>;
 }

@@ -6,12 +6,10 @@ mod refresh_search;
 mod rename_person;
 mod save_shows;
 mod search_shows;
-mod show_details;
 
 pub use change_shows::{ChangeError, add_show, replace_show};
-pub use list_shows::{After, ListShows, ShowOrder, list_shows};
+pub use list_shows::list_shows;
 pub use refresh_search::refresh_search;
 pub use rename_person::{rename_actor, rename_director};
 pub use save_shows::save_shows;
 pub use search_shows::{Found, FoundShow, search_shows};
-pub use show_details::show_details;

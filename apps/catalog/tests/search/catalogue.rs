@@ -6,13 +6,11 @@ use anyhow::Result;
 use catalog::domain::{NewShow, ShowKind, ShowRecord, fold};
 use catalog::import::{ImportOptions, ProgressStyle, ShowReader, import_rows};
 use catalog::repositories::{
-    ActorsExt as _, CountriesExt as _, DirectorsExt as _, GenresExt as _, ShowsExt as _,
-    TitlesExt as _,
+    ActorsExt as _, CountriesExt as _, DirectorsExt as _, GenresExt as _, ShowFilters,
+    ShowsExt as _, TitlesExt as _,
 };
-use catalog::use_cases::{
-    Found, ListShows, ShowOrder, list_shows, replace_show, save_shows, search_shows,
-};
-use shelfmark::Db;
+use catalog::use_cases::{Found, list_shows, replace_show, save_shows, search_shows};
+use shelfmark::{Db, PageRequest};
 use test_postgres::TestDatabase;
 
 /// The engines that the catalogue runs on.
@@ -136,14 +134,23 @@ impl Catalogue {
             .collect())
     }
 
-    /// The keys of the shows that the list gives for the text, newest first.
-    pub async fn listed(&self, text: &str, order: ShowOrder) -> Result<Vec<String>> {
-        let wanted = ListShows {
-            text: Some(text.to_owned()),
-            ..ListShows::default()
-        };
-        let rows = list_shows(self.db.shows(), &wanted, order, None, 100_000).await?;
-        Ok(rows.into_iter().map(|show| show.show_id).collect())
+    /// The keys of the shows that the list gives for the text, of all its pages.
+    pub async fn listed(&self, text: &str, sort: &str) -> Result<Vec<String>> {
+        let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
+        let mut listed = Vec::new();
+        loop {
+            let filters = ShowFilters {
+                q: Some(text.to_owned()),
+                ..ShowFilters::default()
+            };
+            let sort = Some(sort.parse()?);
+            let found = list_shows(self.db.shows(), filters, sort, page.clone()).await?;
+            listed.extend(found.items.into_iter().map(|show| show.show_id));
+            match found.next {
+                Some(next) => page = page.after(next),
+                None => return Ok(listed),
+            }
+        }
     }
 }
 

@@ -46,7 +46,7 @@ on_both_engines! {
         assert!(catalogue.found("weaver").await?.is_empty());
         assert_eq!(catalogue.found("blade run").await?, ["s1"]);
         assert_eq!(catalogue.found("harrison").await?, ["s1"]);
-        assert_eq!(catalogue.listed("scott", catalog::use_cases::ShowOrder::Title).await?, ["s1"]);
+        assert_eq!(catalogue.listed("scott", "title").await?, ["s1"]);
     }
 
     async fn a_batch_that_is_rolled_back_leaves_nothing_to_be_found(engine) {

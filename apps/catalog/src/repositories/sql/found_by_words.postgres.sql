@@ -1,4 +1,4 @@
-s.show_id IN (
+{table}.show_id IN (
        SELECT t.show_id FROM search_titles AS t
        WHERE t.lexemes @@ CAST('''' || replace(:words, ' ', ''' & ''') || ''':*' AS tsquery)
        UNION ALL

@@ -1,4 +1,4 @@
-s.show_id IN (
+{table}.show_id IN (
        SELECT t.show_id FROM search_title_words AS f
        CROSS JOIN search_titles AS t ON t.n = (f.rowid & 1099511627775)
        WHERE f.search_title_words MATCH '"' || replace(:words, ' ', '" "') || '"*'
