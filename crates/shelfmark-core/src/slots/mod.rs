@@ -95,6 +95,12 @@ pub fn key_of<E: Entity>() -> Vec<ColumnSpec> {
     E::KEY.iter().filter_map(of).copied().collect()
 }
 
+/// The column of an entity that says whose row it is, if it has one.
+#[must_use]
+pub fn tenant_of<E: Entity>() -> Option<ColumnSpec> {
+    E::MANAGED.tenant
+}
+
 /// The key of `R`, if it is an entity: [`KNOWN`](KeyOf::KNOWN) then is the constant of the type itself, which goes before
 /// that of [`WithoutKey`].
 #[doc(hidden)]

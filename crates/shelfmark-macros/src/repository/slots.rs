@@ -131,13 +131,26 @@ impl Filled {
 
     /// What the types of the arguments must be for each other, checked while compiling.
     pub(super) fn checks(&self) -> TokenStream {
+        let mut checks = TokenStream::new();
+        if let Some(entity) = &self.tenant {
+            let name = quote!(#entity).to_string().replace(' ', "");
+            let message = format!(
+                "`{{tenant}}` is the column of `{name}` that has #[tenant], and none has it"
+            );
+            checks.extend(quote_spanned! {entity.span()=>
+                const _: () = ::core::assert!(
+                    <#entity as ::shelfmark::__private::Entity>::MANAGED.tenant.is_some(),
+                    "{}",
+                    #message,
+                );
+            });
+        }
         let Some(page) = &self.page else {
-            return TokenStream::new();
+            return checks;
         };
         let ty = without_lifetimes(&page.ty);
         let keyset =
             quote_spanned!(page.ty.span()=> <#ty as ::shelfmark::__private::Paging>::KEYSET);
-        let mut checks = TokenStream::new();
         let mut check = |holds: bool, message: &str| {
             if !holds {
                 checks.extend(quote_spanned! {page.ty.span()=>
