@@ -21,9 +21,19 @@ CREATE VIRTUAL TABLE search_title_words USING fts5 (
     words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '1 2 3 4'
 );
 
+-- Rows that wait to be taken into a full-text index: a title (1), a director (2), an actor (3), by its number there.
+--
+-- An index writes out what it has collected before each statement. So what an import adds is collected here, and taken in by
+-- one statement that empties this table, in the order of the index, in the same transaction.
+CREATE TABLE search_pending (
+    kind INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TRIGGER search_titles_inserted AFTER INSERT ON search_titles
 BEGIN
-    INSERT INTO search_title_words (rowid, words) VALUES (((9999 - new.release_year) << 40) + new.n, new.words);
+    INSERT OR IGNORE INTO search_pending (kind, id) VALUES (1, ((9999 - new.release_year) << 40) + new.n);
 END;
 
 CREATE TRIGGER search_titles_deleted AFTER DELETE ON search_titles
@@ -35,7 +45,9 @@ CREATE TRIGGER search_titles_updated AFTER UPDATE ON search_titles
 WHEN old.n <> new.n OR old.release_year <> new.release_year OR old.words <> new.words
 BEGIN
     DELETE FROM search_title_words WHERE rowid = ((9999 - old.release_year) << 40) + old.n;
-    INSERT INTO search_title_words (rowid, words) VALUES (((9999 - new.release_year) << 40) + new.n, new.words);
+    -- Taken in at once: see search_pending_taken.
+    INSERT OR IGNORE INTO search_pending (kind, id) VALUES (1, ((9999 - new.release_year) << 40) + new.n);
+    DELETE FROM search_pending WHERE kind = 1 AND id = ((9999 - new.release_year) << 40) + new.n;
 END;
 
 CREATE TRIGGER shows_lose_their_words AFTER UPDATE OF title_folded, release_year ON shows
@@ -58,7 +70,7 @@ CREATE VIRTUAL TABLE search_director_words USING fts5 (
 CREATE TRIGGER directors_inserted AFTER INSERT ON directors
 WHEN new.name_words IS NOT NULL
 BEGIN
-    INSERT INTO search_director_words (rowid, words) VALUES (new.id, new.name_words);
+    INSERT OR IGNORE INTO search_pending (kind, id) VALUES (2, new.id);
 END;
 
 CREATE TRIGGER directors_deleted AFTER DELETE ON directors
@@ -70,8 +82,9 @@ END;
 CREATE TRIGGER directors_words_changed AFTER UPDATE OF name_words ON directors
 WHEN old.name_words IS NOT new.name_words
 BEGIN
-    DELETE FROM search_director_words WHERE rowid = old.id AND old.name_words IS NOT NULL;
-    INSERT INTO search_director_words (rowid, words) SELECT new.id, new.name_words WHERE new.name_words IS NOT NULL;
+    DELETE FROM search_director_words WHERE rowid = old.id;
+    INSERT OR IGNORE INTO search_pending (kind, id) VALUES (2, new.id);
+    DELETE FROM search_pending WHERE kind = 2 AND id = new.id;
 END;
 
 CREATE TRIGGER directors_lose_their_words AFTER UPDATE OF name ON directors
@@ -87,7 +100,7 @@ CREATE VIRTUAL TABLE search_actor_words USING fts5 (
 CREATE TRIGGER actors_inserted AFTER INSERT ON actors
 WHEN new.name_words IS NOT NULL
 BEGIN
-    INSERT INTO search_actor_words (rowid, words) VALUES (new.id, new.name_words);
+    INSERT OR IGNORE INTO search_pending (kind, id) VALUES (3, new.id);
 END;
 
 CREATE TRIGGER actors_deleted AFTER DELETE ON actors
@@ -99,12 +112,27 @@ END;
 CREATE TRIGGER actors_words_changed AFTER UPDATE OF name_words ON actors
 WHEN old.name_words IS NOT new.name_words
 BEGIN
-    DELETE FROM search_actor_words WHERE rowid = old.id AND old.name_words IS NOT NULL;
-    INSERT INTO search_actor_words (rowid, words) SELECT new.id, new.name_words WHERE new.name_words IS NOT NULL;
+    DELETE FROM search_actor_words WHERE rowid = old.id;
+    INSERT OR IGNORE INTO search_pending (kind, id) VALUES (3, new.id);
+    DELETE FROM search_pending WHERE kind = 3 AND id = new.id;
 END;
 
 CREATE TRIGGER actors_lose_their_words AFTER UPDATE OF name ON actors
 WHEN old.name <> new.name AND old.name_words IS new.name_words
 BEGIN
     UPDATE actors SET name_words = NULL WHERE id = new.id;
+END;
+
+-- What was removed, or has another number by now, is not taken in.
+CREATE TRIGGER search_pending_taken AFTER DELETE ON search_pending
+BEGIN
+    INSERT INTO search_title_words (rowid, words)
+    SELECT old.id, t.words FROM search_titles AS t
+    WHERE old.kind = 1 AND t.n = (old.id & 1099511627775) AND t.release_year = 9999 - (old.id >> 40);
+    INSERT INTO search_director_words (rowid, words)
+    SELECT old.id, p.name_words FROM directors AS p
+    WHERE old.kind = 2 AND p.id = old.id AND p.name_words IS NOT NULL;
+    INSERT INTO search_actor_words (rowid, words)
+    SELECT old.id, p.name_words FROM actors AS p
+    WHERE old.kind = 3 AND p.id = old.id AND p.name_words IS NOT NULL;
 END;

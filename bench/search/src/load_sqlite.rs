@@ -1,12 +1,11 @@
 //! The shows, their people and their words into an SQLite file, in one transaction.
 
-use std::cmp::Reverse;
 use std::path::Path;
 
 use catalog::domain::words_of;
 use rusqlite::{Connection, params};
 
-use crate::generate::{Catalogue, Show};
+use crate::generate::Catalogue;
 use crate::people::{People, Role};
 
 /// Loads everything that a search looks at. The triggers of the catalogue fill the full-text indexes.
@@ -36,15 +35,11 @@ pub(crate) fn load(path: &Path, catalogue: &Catalogue, people: &People) -> anyho
                 one.duration,
                 one.description,
             ])?;
-        }
-        // In the order of the index, as the catalogue writes each batch.
-        let mut newest: Vec<&Show> = catalogue.shows.iter().collect();
-        newest.sort_by_key(|show| Reverse(show.release_year));
-        for one in newest {
             words.execute(params![one.show_id, one.release_year, words_of(&one.title)])?;
         }
         load_role(&whole, "director", &people.directors, catalogue)?;
         load_role(&whole, "actor", &people.actors, catalogue)?;
+        whole.execute("DELETE FROM search_pending", [])?;
     }
     whole.commit()?;
     connection.execute_batch("ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)")?;

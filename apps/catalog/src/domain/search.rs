@@ -1,7 +1,5 @@
 //! What the search keeps beside the shows, and what it finds.
 
-use std::cmp::Reverse;
-
 use shelfmark::prelude::*;
 
 use super::search_words::words_of;
@@ -33,19 +31,6 @@ pub struct NewTitleWords {
     pub release_year: i32,
     /// The words of its title.
     pub words: String,
-}
-
-impl NewTitleWords {
-    /// The words in the order in which they are written: the newest first.
-    ///
-    /// That is the order of the full-text index on SQLite, which writes out what it has collected whenever a row comes
-    /// that stands before the one that came last. In any other order a batch takes ten times as long.
-    #[must_use]
-    pub fn in_order(words: impl IntoIterator<Item = NewTitleWords>) -> Vec<NewTitleWords> {
-        let mut words: Vec<NewTitleWords> = words.into_iter().collect();
-        words.sort_by_key(|one| Reverse(one.release_year));
-        words
-    }
 }
 
 impl From<&NewShow> for NewTitleWords {

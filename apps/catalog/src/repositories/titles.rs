@@ -11,6 +11,15 @@ pub trait Titles {
     #[upsert_many(on = "show_id")]
     async fn keep(&self, words: &[NewTitleWords]) -> Result<u64>;
 
+    /// Takes the titles and names that were added into the full-text indexes; the last step of whatever adds some.
+    ///
+    /// On PostgreSQL nothing waits for it.
+    #[exec(
+        sqlite = "DELETE FROM search_pending",
+        postgres = "DELETE FROM search_titles WHERE false"
+    )]
+    async fn take_in(&self) -> Result<()>;
+
     /// The newest shows with all `words` in their titles; with `begun`, the last one at least as the beginning of a word.
     ///
     /// On SQLite the index gives its matches in their order and is left when there are enough.

@@ -57,15 +57,16 @@ async fn read_titles(db: &Db) -> Result<u64> {
         let read = tx.run(async |tx| {
             let shows = tx.titles().next_missing(from, BATCH).await?;
             let last = shows.last().map(|(id, _, _)| id.clone());
-            let words = shows
+            let words: Vec<NewTitleWords> = shows
                 .into_iter()
                 .map(|(show_id, release_year, title)| NewTitleWords {
                     show_id,
                     release_year,
                     words: words_of(&title),
-                });
-            let words = NewTitleWords::in_order(words);
+                })
+                .collect();
             tx.titles().keep(&words).await?;
+            tx.titles().take_in().await?;
             Ok::<_, shelfmark::Error>((words.len() as u64, last))
         });
         let (count, last) = read.await?;

@@ -44,10 +44,11 @@ pub(super) async fn complete(
         .iter()
         .map(|record| record.show.show_id.clone())
         .collect();
-    let words = records
+    let words: Vec<NewTitleWords> = records
         .iter()
-        .map(|record| NewTitleWords::from(&record.show));
-    titles.keep(&NewTitleWords::in_order(words)).await?;
+        .map(|record| NewTitleWords::from(&record.show))
+        .collect();
+    titles.keep(&words).await?;
     // The four tables have the same shape under different types, so the same steps are written once for all of them.
     macro_rules! join {
         ($table:expr, $names:ident, $new:ident, $link:ident { $id:ident }) => {{
@@ -80,7 +81,7 @@ pub(super) async fn complete(
     join!(actors, actors, NewActor, ShowActor { actor_id });
     join!(genres, genres, NewGenre, ShowGenre { genre_id });
     join!(countries, countries, NewCountry, ShowCountry { country_id });
-    Ok(())
+    titles.take_in().await
 }
 
 /// The ids of `names` in their order, each once.
