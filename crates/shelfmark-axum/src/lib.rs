@@ -8,42 +8,57 @@
 //!
 //! ```no_run
 //! use axum::{Router, extract::State, routing::get};
-//! use serde::Deserialize;
+//! use serde::{Deserialize, Serialize};
 //! use shelfmark::prelude::*;
 //! use shelfmark_axum::{Json, ListQuery, Problem, RequestLimits, Shutdown, guarded, health_router, serve};
-//! use shelfmark_core::{Cursor, Slice};
 //!
-//! #[derive(Deserialize)]
-//! struct Filters {
+//! #[derive(Entity, Serialize)]
+//! #[entity(table = "shows")]
+//! struct Show {
+//!     #[id]
+//!     show_id: String,
+//!     title: String,
+//!     release_year: i32,
+//! }
+//!
+//! #[derive(Filters, Default, Deserialize)]
+//! #[filters(Show)]
+//! #[serde(default)]
+//! struct ShowFilters {
+//!     #[filter(ge, column = release_year)]
 //!     since: Option<i32>,
 //! }
 //!
-//! /// GET /titles?since=2000&limit=20&after=…
-//! async fn titles(State(db): State<Db>, list: ListQuery<Filters>) -> Result<Json<Slice<String>>, Problem> {
-//!     let limit = list.page.limit()?;
-//!     let since = list.filters.since.unwrap_or(i32::MIN);
-//!     let bound_to = format!("titles since {since}");
-//!     let after = match &list.page.after {
-//!         Some(cursor) => cursor.decode(&bound_to)?,
-//!         None => Vec::new(),
-//!     };
-//!     let after = after.first().and_then(|title| title.as_str()).unwrap_or_default();
-//!     let titles = db
-//!         .fetch_all::<String>(sql!(
-//!             "SELECT title FROM shows WHERE release_year >= :since AND title > :after ORDER BY title LIMIT :most",
-//!             since = since,
-//!             after = after,
-//!             most = i64::from(limit) + 1
-//!         ))
-//!         .await?;
-//!     let page = Slice::cut(titles, limit, |last| Cursor::encode(&bound_to, &[last.as_str().into()]))?;
-//!     Ok(Json(page))
+//! #[derive(SortBy)]
+//! #[sort(Show)]
+//! enum ShowSort {
+//!     ReleaseYear,
+//!     Title,
+//! }
+//!
+//! #[repository(entity = Show)]
+//! trait Shows {
+//!     #[query("SELECT {*} FROM shows WHERE {filters} ORDER BY {sort} {page}")]
+//!     async fn list(
+//!         &self,
+//!         filters: &ShowFilters,
+//!         sort: Option<Sort<ShowSort>>,
+//!         page: PageRequest,
+//!     ) -> Result<Slice<Show>>;
+//! }
+//!
+//! /// GET /shows?since=2000&sort=-release_year,title&limit=20&after=…
+//! async fn shows(
+//!     State(db): State<Db>,
+//!     list: ListQuery<ShowFilters, ShowSort>,
+//! ) -> Result<Json<Slice<Show>>, Problem> {
+//!     Ok(Json(db.shows().list(&list.filters, list.sort, list.page).await?))
 //! }
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let db = Db::from_env().await?;
 //! let router = Router::new()
-//!     .route("/titles", get(titles))
+//!     .route("/shows", get(shows))
 //!     .merge(health_router(db.clone()))
 //!     .with_state(db);
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;

@@ -30,8 +30,8 @@ impl<T> Slice<T> {
         }
     }
 
-    /// For lists that are read without `{page}`: makes a page of at most `limit` rows when one row more was asked for: the row too many says that there is a next
-    /// page, and `cursor` is made of the last row that stays.
+    /// Makes a page of at most `limit` rows, for lists that are read without `{page}`. One row more was asked for: the row
+    /// too many says that there is a next page, and `cursor` is made of the last row that stays.
     ///
     /// # Errors
     /// What `cursor` answers.
