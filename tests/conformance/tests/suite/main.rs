@@ -16,6 +16,7 @@ mod arity;
 mod bytes_and_uuids;
 mod clock;
 mod constraints;
+mod count;
 mod crud;
 mod database;
 mod decimals;

@@ -154,13 +154,13 @@ on_every_engine! {
     }
 
     async fn a_unique_index_over_some_rows_holds_for_those(db) {
-        db.execute(sql!("CREATE TABLE seats (id integer PRIMARY KEY, place text NOT NULL, gone integer)")).await?;
-        db.execute(sql!("CREATE UNIQUE INDEX seats_taken ON seats (place) WHERE gone IS NULL")).await?;
-        db.execute(sql!("INSERT INTO seats (id, place, gone) VALUES (1, 'A', 1), (2, 'A', 2), (3, 'A', NULL)")).await?;
-        let taken = db.execute(sql!("INSERT INTO seats (id, place) VALUES (4, 'A')")).await;
+        db.execute(sql!("CREATE TABLE chairs (id integer PRIMARY KEY, place text NOT NULL, gone integer)")).await?;
+        db.execute(sql!("CREATE UNIQUE INDEX chairs_taken ON chairs (place) WHERE gone IS NULL")).await?;
+        db.execute(sql!("INSERT INTO chairs (id, place, gone) VALUES (1, 'A', 1), (2, 'A', 2), (3, 'A', NULL)")).await?;
+        let taken = db.execute(sql!("INSERT INTO chairs (id, place) VALUES (4, 'A')")).await;
         assert!(taken.unwrap_err().is_unique_violation());
         let skipped = db.execute(sql!(
-            "INSERT INTO seats (id, place) VALUES (4, 'A') ON CONFLICT (place) WHERE gone IS NULL DO NOTHING"
+            "INSERT INTO chairs (id, place) VALUES (4, 'A') ON CONFLICT (place) WHERE gone IS NULL DO NOTHING"
         )).await?;
         assert_eq!(skipped, 0);
     }
