@@ -127,6 +127,20 @@ on_both_engines! {
         assert!(titles(&service.get("/shows?q=%25")?).len() < 3, "a wildcard must be a letter");
     }
 
+    fn a_search_answers_shows_with_the_people_that_match(place) {
+        let service = Service::start(place)?;
+        let found = service.get("/search?q=kuros&limit=2")?;
+        assert_eq!(items(&found).len(), 2);
+        assert_eq!(found.json()["more"], true);
+        assert!(items(&found).iter().all(|show| show["people"] == json!(["Akira Kurosawa"])), "{found:?}");
+        assert!(items(&service.get("/search?q=%22%20OR%20*")?).iter().all(|show| show["title"].is_string()));
+        for (query, named) in [("q=a&limit=0", "limit"), ("q=a&limit=101", "limit"), ("limit=5", "q"), ("q=a&limt=5", "limt")] {
+            assert!(service.get(&format!("/search?{query}"))?.problem(400).contains(named), "{query}");
+        }
+        let detail = service.get(&format!("/search?q={}", "a".repeat(500)))?.problem(400);
+        assert!(detail.contains("`q`") && detail.contains("200 characters"), "{detail}");
+    }
+
     fn an_unknown_parameter_sort_or_cursor_is_a_400_that_names_it(place) {
         let service = Service::start(place)?;
         for (query, named) in [
