@@ -110,7 +110,7 @@ async fn an_unknown_parameter_is_named_with_all_accepted_ones() -> Result<()> {
     400 Bad Request
     content-type: application/problem+json
     {
-      "detail": "unknown query parameter `page`; the accepted ones are `rating`, `since`, `sort`, `limit`, `after`",
+      "detail": "unknown query parameter `page`; the accepted ones are `rating`, `since`, `sort`, `limit`, `after`, `before`",
       "parameter": "page",
       "status": 400,
       "title": "Bad Request",
@@ -121,7 +121,7 @@ async fn an_unknown_parameter_is_named_with_all_accepted_ones() -> Result<()> {
     400 Bad Request
     content-type: application/problem+json
     {
-      "detail": "unknown query parameter `rating`; the accepted ones are `limit`, `after`",
+      "detail": "unknown query parameter `rating`; the accepted ones are `limit`, `after`, `before`",
       "parameter": "rating",
       "status": 400,
       "title": "Bad Request",
@@ -137,7 +137,7 @@ async fn a_list_without_choice_of_order_does_not_take_one() -> Result<()> {
     400 Bad Request
     content-type: application/problem+json
     {
-      "detail": "unknown query parameter `sort`; the accepted ones are `limit`, `after`",
+      "detail": "unknown query parameter `sort`; the accepted ones are `limit`, `after`, `before`",
       "parameter": "sort",
       "status": 400,
       "title": "Bad Request",

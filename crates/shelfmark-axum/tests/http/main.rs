@@ -5,6 +5,7 @@ mod guard;
 mod health;
 mod json;
 mod lists;
+mod list_pages;
 mod log;
 mod parameters;
 mod problems;
