@@ -113,7 +113,8 @@ fn decode_error(field: usize, name: &str, error: &ValueError) -> Error {
 /// read by position.
 #[diagnostic::on_unimplemented(
     message = "a row cannot become `{Self}`",
-    note = "use #[derive(Entity)] or #[derive(FromRow)] on the struct, a column type, or a tuple of column types"
+    note = "use #[derive(Entity)] or #[derive(FromRow)] on the struct, a column type, or a tuple of column types",
+    note = "a #[derive(View)] is not streamed: collect its roots in chunks, and give each chunk to `load`"
 )]
 pub trait FromRow: Sized + Send + 'static {
     /// The columns it reads, which `{*}` becomes.

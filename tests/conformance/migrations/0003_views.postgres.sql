@@ -50,3 +50,18 @@ CREATE TABLE letters (
     receiver_id bigint,
     "from" text NOT NULL
 );
+
+CREATE TABLE stages (
+    stage_id bigint PRIMARY KEY,
+    name text NOT NULL,
+    closed_at timestamptz
+);
+
+-- Each club has gigs of its own.
+CREATE TABLE gigs (
+    gig_id bigint PRIMARY KEY,
+    club bigint NOT NULL,
+    band_id text NOT NULL REFERENCES bands (band_id),
+    stage_id bigint NOT NULL REFERENCES stages (stage_id),
+    cancelled_at timestamptz
+);

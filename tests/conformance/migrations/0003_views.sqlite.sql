@@ -50,3 +50,18 @@ CREATE TABLE letters (
     receiver_id INTEGER,
     "from" TEXT NOT NULL
 ) STRICT;
+
+CREATE TABLE stages (
+    stage_id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    closed_at TEXT
+) STRICT;
+
+-- Each club has gigs of its own.
+CREATE TABLE gigs (
+    gig_id INTEGER PRIMARY KEY,
+    club INTEGER NOT NULL,
+    band_id TEXT NOT NULL REFERENCES bands (band_id),
+    stage_id INTEGER NOT NULL REFERENCES stages (stage_id),
+    cancelled_at TEXT
+) STRICT;

@@ -74,6 +74,24 @@ trait Books {
     async fn has_no_text_for_postgres(&self) -> Result<u64>;
 }
 
+#[derive(Entity, Clone, Debug)]
+#[entity(table = "book_authors", key = (book_id, author_id))]
+struct BookAuthor {
+    #[belongs_to(Book)]
+    book_id: String,
+    author_id: i64,
+    /// Not in the table.
+    role: String,
+}
+
+#[derive(View, Debug)]
+struct BookDetails {
+    #[view(root)]
+    book: Book,
+    #[view(many)]
+    authors: Vec<BookAuthor>,
+}
+
 async fn report(db: &Db) -> VerifyReport {
     let error = db.verify().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Verification);
@@ -113,6 +131,9 @@ on_every_engine! {
         assert_finding(&report, "has_another_width", "the result has 2 columns, but the return type reads 1 by position");
         assert_finding(&report, "lacks_a_result_column", "the result has no column `title`");
         assert_finding(&report, "misspells_a_column", "titel");
+        let edges: Vec<_> = report.findings.iter().filter(|found| found.method == "BookDetails::authors").collect();
+        assert_eq!(edges.len(), 1, "{edges:?}");
+        assert!(edges[0].problem.contains("role"), "{}", edges[0].problem);
         assert!(of(&report, "fits").is_empty() && of(&report, "is_promised").is_empty());
     }
 

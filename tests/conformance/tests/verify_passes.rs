@@ -7,6 +7,8 @@
     reason = "the repositories are declared to be prepared, not to be run"
 )]
 
+#[path = "suite/bands.rs"]
+mod bands;
 #[path = "suite/library.rs"]
 mod library;
 #[path = "suite/records.rs"]

@@ -205,17 +205,10 @@ pub const fn sides(target: &[ColumnSpec], link: &[ColumnSpec], side: Side, colum
     target as usize + link as usize
 }
 
-/// One more than the greatest of `depths`.
+/// The longest way so far, or the one over an edge to what has a way of `below`.
 #[must_use]
-pub const fn deeper(depths: &[usize]) -> usize {
-    let (mut rest, mut greatest) = (depths, 0);
-    while let [first, others @ ..] = rest {
-        if *first > greatest {
-            greatest = *first;
-        }
-        rest = others;
-    }
-    greatest + 1
+pub const fn deeper(longest: usize, below: usize) -> usize {
+    if below < longest { longest } else { below + 1 }
 }
 
 const fn find(columns: &[ColumnSpec], name: &str) -> Option<(usize, ColumnSpec)> {

@@ -254,3 +254,46 @@ impl Value for Raw {
         Ok(Raw(raw.into_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn failed(kind: ErrorKind) -> impl Future<Output = Result<()>> {
+        ready(Err(Error::new(kind)))
+    }
+
+    #[test]
+    fn of_two_errors_the_one_that_is_the_cause_is_told() {
+        let kind = |left, right| {
+            let both = both(failed(left), failed(right)).now_or_never();
+            both.and_then(Result::err).map(|error| error.kind())
+        };
+        let (cause, effect) = (ErrorKind::Check, ErrorKind::TransactionAborted);
+        assert_eq!(kind(effect, cause), Some(cause));
+        assert_eq!(kind(cause, effect), Some(cause));
+        assert_eq!(kind(effect, effect), Some(effect));
+    }
+
+    #[test]
+    fn a_failure_waits_for_the_other_edge() {
+        let never = both(failed(ErrorKind::Check), pending::<Result<()>>());
+        assert!(never.now_or_never().is_none());
+        let done = AtomicBool::new(false);
+        let other = async {
+            done.store(true, Ordering::Relaxed);
+            Ok(())
+        };
+        assert!(
+            both(failed(ErrorKind::Check), other)
+                .now_or_never()
+                .is_some()
+        );
+        assert!(done.into_inner());
+    }
+}

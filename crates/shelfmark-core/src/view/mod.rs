@@ -32,9 +32,10 @@ pub trait View: Sized + Send + 'static {
     /// The entity it is built on.
     type Root: Entity;
 
-    /// How many edges are on the longest way from the root; it makes a view that contains itself a compile error.
+    /// How many edges are on the longest way from the root. A view that contains itself through others has no such
+    /// number, and the compiler says so by this name.
     #[doc(hidden)]
-    const DEPTH: usize = 0;
+    const A_VIEW_NEVER_CONTAINS_ITSELF: usize = 0;
 
     /// Makes views of `roots`, one for each, in their order.
     ///

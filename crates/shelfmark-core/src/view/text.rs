@@ -210,3 +210,159 @@ fn of_target(edge: &Edge, order: &Order) -> bool {
         Side::Either => edge.target.column(order.column).is_some(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crud::Managed;
+    use crate::entity::{Entity, RowValues};
+    use crate::error::Result;
+    use crate::row::{ColumnSpec, FromRow, Row};
+
+    /// An entity that is nothing but its columns.
+    macro_rules! table {
+        ($name:ident = $table:literal, $key:expr, [$($column:literal: $ty:ty),*], $managed:expr) => {
+            #[derive(Clone)]
+            struct $name;
+            impl FromRow for $name {
+                const COLUMNS: &'static [ColumnSpec] = &[$(ColumnSpec::of::<$ty>($column)),*];
+                fn from_row(_: &Row<'_>) -> Result<Self> {
+                    Ok($name)
+                }
+            }
+            impl Entity for $name {
+                const TABLE: &'static str = $table;
+                const KEY: &'static [&'static str] = &$key;
+                const GENERATED: bool = false;
+                const MANAGED: Managed = $managed;
+                fn encode_row<'a>(&'a self, _: &mut RowValues<'a>) {}
+            }
+        };
+    }
+    table!(Show = "shows", ["id"], ["id": i64, "studio": Option<String>], Managed::NONE);
+    table!(Studio = "app.studios", ["name"], ["name": String], Managed::NONE);
+    table!(
+        Season = "seasons",
+        ["show", "nth"],
+        ["show": i64, "nth": i32, "year": Option<i32>],
+        Managed::NONE
+    );
+    table!(Link = "links", ["id"], ["id": i64, "show": i64, "studio": String], Managed::NONE);
+    const KEPT: Managed = Managed::NONE
+        .with_tenant(ColumnSpec::of::<i64>("tenant"))
+        .with_deleted_at(ColumnSpec::of::<Option<jiff::Timestamp>>("gone"));
+    table!(Kept = "kept", ["id"], ["id": String], KEPT);
+    table!(KeptLink = "kept_links", ["id"], ["id": i64, "show": i64, "kept": String], KEPT);
+
+    const fn by(column: &'static str, descending: bool) -> Order {
+        Order {
+            side: Side::Either,
+            column,
+            descending,
+        }
+    }
+
+    fn texts(edge: &Edge) -> [String; 2] {
+        [edge.sql(Dialect::Postgres), edge.sql(Dialect::Sqlite)]
+    }
+
+    #[test]
+    fn one_is_looked_up_by_its_key() {
+        let edge = Edge::one::<Show, Studio>("studio");
+        assert_eq!(
+            texts(&edge),
+            [
+                "SELECT t.\"name\", t.\"name\" FROM \"app\".\"studios\" AS t WHERE t.\"name\" = ANY($1)",
+                "SELECT t.\"name\", t.\"name\" FROM \"app\".\"studios\" AS t WHERE t.\"name\" IN rarray(?1)",
+            ]
+        );
+        assert_eq!((edge.root, edge.params().len()), (1, 1));
+    }
+
+    #[test]
+    fn rows_come_in_the_order_that_is_given_and_then_in_that_of_their_key() {
+        const ORDER: &[Order] = &[by("year", true), by("nth", false)];
+        let plain = Edge::back::<Show, Season>("show");
+        assert!(
+            plain
+                .sql(Dialect::Sqlite)
+                .ends_with(" ORDER BY t.\"show\", t.\"nth\"")
+        );
+        let ordered = plain.ordered(ORDER);
+        assert!(
+            ordered
+                .sql(Dialect::Sqlite)
+                .ends_with(" ORDER BY t.\"year\" DESC NULLS LAST, t.\"nth\", t.\"show\"")
+        );
+    }
+
+    #[test]
+    fn a_link_is_joined() {
+        let edge = Edge::through::<Show, Studio, Link>("show", "studio").ordered(&[Order {
+            side: Side::Link,
+            column: "id",
+            descending: false,
+        }]);
+        assert_eq!(
+            edge.sql(Dialect::Postgres),
+            "SELECT t.\"name\", l.\"show\" FROM \"links\" AS l JOIN \"app\".\"studios\" AS t \
+             ON t.\"name\" = l.\"studio\" WHERE l.\"show\" = ANY($1) ORDER BY l.\"id\", t.\"name\""
+        );
+    }
+
+    #[test]
+    fn a_limit_is_asked_for_each_key() {
+        let edge = Edge::back::<Show, Season>("show").limited(2);
+        assert_eq!(
+            texts(&edge),
+            [
+                "SELECT t.\"show\", t.\"nth\", t.\"year\", k.parent FROM UNNEST($1::int8[]) AS k(parent) \
+                 CROSS JOIN LATERAL (SELECT t.\"show\", t.\"nth\", t.\"year\", \
+                 row_number() OVER (ORDER BY t.\"show\", t.\"nth\") AS shelfmark_nth FROM \"seasons\" AS t \
+                 WHERE t.\"show\" = k.parent ORDER BY t.\"show\", t.\"nth\" LIMIT 2) AS t \
+                 ORDER BY t.shelfmark_nth",
+                "SELECT t.\"show\", t.\"nth\", t.\"year\", k.value FROM rarray(?1) AS k \
+                 CROSS JOIN \"seasons\" AS t ON (t.\"show\", t.\"nth\") IN (SELECT t.\"show\", t.\"nth\" \
+                 FROM \"seasons\" AS t WHERE t.\"show\" = k.value ORDER BY t.\"show\", t.\"nth\" LIMIT 2) \
+                 ORDER BY t.\"show\", t.\"nth\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_limit_behind_a_link_counts_links() {
+        let edge = Edge::through::<Show, Studio, Link>("show", "studio").limited(3);
+        assert_eq!(
+            edge.sql(Dialect::Sqlite),
+            "SELECT t.\"name\", k.value FROM rarray(?1) AS k CROSS JOIN \"links\" AS l \
+             ON (l.\"id\") IN (SELECT l.\"id\" FROM \"links\" AS l JOIN \"app\".\"studios\" AS t \
+             ON t.\"name\" = l.\"studio\" WHERE l.\"show\" = k.value ORDER BY t.\"name\" LIMIT 3) \
+             JOIN \"app\".\"studios\" AS t ON t.\"name\" = l.\"studio\" ORDER BY t.\"name\""
+        );
+    }
+
+    #[test]
+    fn rows_of_other_tenants_and_deleted_ones_are_kept_out_on_both_sides_of_a_link() {
+        let edge = Edge::through::<Show, Kept, KeptLink>("show", "kept");
+        assert!(edge.sql(Dialect::Postgres).ends_with(
+            "WHERE l.\"show\" = ANY($1) AND l.\"tenant\" = $2 AND l.\"gone\" IS NULL \
+             AND t.\"tenant\" = $3 AND t.\"gone\" IS NULL ORDER BY t.\"id\""
+        ));
+        let params: Vec<(&str, bool)> = edge
+            .params()
+            .iter()
+            .map(|param| (param.name, param.list))
+            .collect();
+        assert_eq!(
+            params,
+            [("keys", true), ("tenant", false), ("tenant", false)]
+        );
+        for text in texts(&edge.limited(1)) {
+            let (within, _) = text.split_once(" LIMIT 1)").unwrap();
+            assert!(
+                within.contains("l.\"gone\" IS NULL AND t.\"tenant\" = "),
+                "{text}"
+            );
+        }
+    }
+}

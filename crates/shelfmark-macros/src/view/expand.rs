@@ -21,7 +21,15 @@ impl View<'_> {
             let edge = self.edge(edge);
             quote!(let #future = #edge;)
         });
-        let targets = self.edges.iter().map(|edge| edge.target);
+        let depth = self.edges.iter().fold(quote!(0), |longest, edge| {
+            let target = edge.target;
+            quote_spanned! {target.span()=>
+                ::shelfmark::__private::view::deeper(
+                    #longest,
+                    <#target as ::shelfmark::__private::View>::A_VIEW_NEVER_CONTAINS_ITSELF,
+                )
+            }
+        });
         let assembled = self.assembled(&futures);
         // The type of the roots is blamed where it is no entity.
         let root_entity = quote_spanned! {root.span()=>
@@ -31,9 +39,7 @@ impl View<'_> {
             #[automatically_derived]
             impl ::shelfmark::__private::View for #name {
                 type Root = #root_entity;
-                const DEPTH: usize = ::shelfmark::__private::view::deeper(
-                    &[#(<#targets as ::shelfmark::__private::View>::DEPTH),*],
-                );
+                const A_VIEW_NEVER_CONTAINS_ITSELF: usize = #depth;
                 fn assemble<'a>(
                     __roots: ::std::vec::Vec<Self::Root>,
                     __on: &'a ::shelfmark::__private::Handle,
@@ -45,8 +51,8 @@ impl View<'_> {
                     ::std::boxed::Box::pin(async move { #assembled })
                 }
             }
-            // A view that contains itself has no depth.
-            const _: usize = <#name as ::shelfmark::__private::View>::DEPTH;
+            const _: usize =
+                <#name as ::shelfmark::__private::View>::A_VIEW_NEVER_CONTAINS_ITSELF;
             #[automatically_derived]
             impl ::shelfmark::__private::Answer for #name {
                 type Row = #root;
@@ -110,10 +116,12 @@ impl View<'_> {
         let statement = StatementSource {
             render: quote!(|dialect| ::core::result::Result::Ok(EDGE.sql(dialect))),
             params: quote!(|| EDGE.params()),
-            columns: quote!(::core::option::Option::Some(
-                <<#target as ::shelfmark::__private::View>::Root
-                    as ::shelfmark::__private::FromRow>::COLUMNS
-            )),
+            columns: quote_spanned! {target.span()=>
+                ::core::option::Option::Some(
+                    <<#target as ::shelfmark::__private::View>::Root
+                        as ::shelfmark::__private::FromRow>::COLUMNS
+                )
+            },
             access: quote!(::shelfmark::__private::Access::Read),
             not_null: Vec::new(),
             slots: None,
@@ -122,9 +130,13 @@ impl View<'_> {
         let line = quote_spanned!(edge.ident.span()=> ::core::line!());
         let registered = statement.registered(&quote!(#method), &line);
         let load = match (edge.kind, edge.optional) {
-            (Kind::Many, _) => quote_spanned!(target.span()=> many::<#root, #target>),
-            (_, true) => quote_spanned!(target.span()=> optional::<#root, #target>),
-            (_, false) => quote_spanned!(target.span()=> one::<#root, #target>),
+            (Kind::Many, _) => quote!(many),
+            (_, true) => quote!(optional),
+            (_, false) => quote!(one),
+        };
+        // Blamed as a whole on the target, so that what it lacks is said once.
+        let load = quote_spanned! {target.span()=>
+            ::shelfmark::__private::view::#load::<#root, #target>(&EDGE, &STATEMENT, &__roots, __on)
         };
         quote! {{
             #checks
@@ -132,7 +144,7 @@ impl View<'_> {
             static EDGE: ::shelfmark::__private::view::Edge =
                 ::shelfmark::__private::view::Edge::#constructor #ordered #limited;
             #registered
-            ::shelfmark::__private::view::#load(&EDGE, &STATEMENT, &__roots, __on)
+            #load
         }}
     }
 

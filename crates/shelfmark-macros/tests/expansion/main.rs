@@ -17,3 +17,4 @@ mod slots;
 mod sql_macro;
 mod statements;
 mod values;
+mod views;

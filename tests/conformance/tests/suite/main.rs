@@ -9,6 +9,7 @@
     reason = "tests fail by panicking; the names of the cases say what they hold"
 )]
 
+mod bands;
 mod library;
 mod records;
 

@@ -1,203 +1,11 @@
 //! Entities with what belongs to them: every kind of edge, one statement for each.
 
-use conformance::{Ground, on_every_engine};
+use conformance::{Engine, Ground, TestResult, on_every_engine};
+use shelfmark::__private::STATEMENTS;
 use shelfmark::prelude::*;
 use uuid::Uuid;
 
-#[derive(Value, Clone, Debug, PartialEq)]
-struct BandId(String);
-
-#[derive(Entity, Clone, Debug, PartialEq)]
-#[entity(table = "labels")]
-struct Label {
-    #[id]
-    label_id: Uuid,
-    name: String,
-}
-
-#[derive(Entity, Clone, Debug, PartialEq)]
-#[entity(table = "bands")]
-struct Band {
-    #[id]
-    band_id: BandId,
-    name: String,
-    #[belongs_to(Label)]
-    label_id: Option<Uuid>,
-}
-
-#[derive(Entity, Clone, Debug, PartialEq)]
-#[entity(table = "posters")]
-struct Poster {
-    #[id]
-    poster_id: i64,
-    #[belongs_to(Band)]
-    band_id: BandId,
-    words: String,
-}
-
-#[derive(Entity, Clone, Debug, PartialEq)]
-#[entity(table = "albums")]
-struct Album {
-    #[id]
-    album_id: i64,
-    #[belongs_to(Band)]
-    #[column("band_id")]
-    of_band: BandId,
-    title: String,
-    year: Option<i32>,
-}
-
-#[derive(Entity, Clone, Debug, PartialEq)]
-#[entity(table = "tracks")]
-struct Track {
-    #[id]
-    track_id: i64,
-    #[belongs_to(Album)]
-    album_id: i64,
-    nth: i32,
-    title: String,
-}
-
-#[derive(Entity, Clone, Debug, PartialEq)]
-#[entity(table = "musicians")]
-struct Musician {
-    #[id]
-    musician_id: i64,
-    name: String,
-}
-
-#[derive(Entity, Clone, Debug, PartialEq)]
-#[entity(table = "band_musicians", key = (band_id, musician_id))]
-struct BandMusician {
-    #[belongs_to(Band)]
-    band_id: BandId,
-    #[belongs_to(Musician)]
-    musician_id: i64,
-    position: i32,
-    /// What the musician is called in this band; both ends of the edge have a column of this name.
-    name: Option<String>,
-}
-
-#[derive(Entity, Clone, Debug, PartialEq)]
-#[entity(table = "letters")]
-struct Letter {
-    #[id]
-    letter_id: i64,
-    #[belongs_to(Musician)]
-    sender_id: i64,
-    #[belongs_to(Musician)]
-    receiver_id: Option<i64>,
-    /// A column whose name has to be quoted.
-    from: String,
-}
-
-#[derive(View, Clone, Debug, PartialEq)]
-struct BandDetails {
-    #[view(root)]
-    band: Band,
-    #[view(one)]
-    label: Option<Label>,
-    #[view(has_one)]
-    poster: Option<Poster>,
-    #[view(many)]
-    albums: Vec<AlbumDetails>,
-    #[view(many, through = BandMusician, order = "position")]
-    musicians: Vec<Musician>,
-}
-
-#[derive(View, Clone, Debug, PartialEq)]
-struct AlbumDetails {
-    #[view(root)]
-    album: Album,
-    #[view(one, by = of_band)]
-    band: Band,
-    #[view(many, order = "nth")]
-    tracks: Vec<Track>,
-}
-
-#[derive(View, Debug)]
-struct Discography {
-    #[view(root)]
-    band: Band,
-    #[view(many)]
-    by_key: Vec<Album>,
-    #[view(many, order = "title")]
-    by_title: Vec<Album>,
-    #[view(many, order = "-year")]
-    newest_first: Vec<Album>,
-    #[view(many, order = "year, -title")]
-    oldest_first: Vec<Album>,
-    #[view(many, order = "title", limit = 2)]
-    first_two: Vec<Album>,
-    #[view(has_one, order = "-year")]
-    newest: Option<Album>,
-}
-
-#[derive(View, Debug)]
-struct LineUp {
-    #[view(root)]
-    band: Band,
-    #[view(many, through = BandMusician)]
-    by_key: Vec<Musician>,
-    #[view(many, through = BandMusician, order = "-position")]
-    backwards: Vec<Musician>,
-    #[view(many, through = BandMusician, order = "target.name")]
-    by_name: Vec<Musician>,
-    #[view(many, through = BandMusician, order = "link.name, -target.name")]
-    by_name_in_the_band: Vec<Musician>,
-    #[view(many, through = BandMusician, order = "position", limit = 1)]
-    first: Vec<Musician>,
-    #[view(many, order = "-position", limit = 2)]
-    last_places: Vec<BandMusician>,
-}
-
-#[derive(View, Debug)]
-struct LetterDetails {
-    #[view(root)]
-    letter: Letter,
-    #[view(one, by = sender_id)]
-    sender: Musician,
-    #[view(one, by = receiver_id)]
-    receiver: Option<Musician>,
-}
-
-#[derive(View, Debug)]
-struct Correspondence {
-    #[view(root)]
-    musician: Musician,
-    #[view(many, by = sender_id)]
-    sent: Vec<Letter>,
-    #[view(many, by = receiver_id, order = "-letter_id", limit = 1)]
-    last_received: Vec<Letter>,
-    #[view(many, through = Letter, by = sender_id, to = receiver_id, order = "link.letter_id")]
-    wrote_to: Vec<Musician>,
-}
-
-#[derive(View, Debug)]
-struct Advertised {
-    #[view(root)]
-    band: Band,
-    #[view(has_one)]
-    poster: Poster,
-}
-
-#[repository(entity = Band)]
-trait Bands {
-    #[query("SELECT {*} FROM bands ORDER BY name")]
-    async fn all(&self) -> Result<Vec<Band>>;
-    #[query("SELECT {*} FROM bands ORDER BY name")]
-    async fn with_details(&self) -> Result<Vec<BandDetails>>;
-    #[query("SELECT {b.*} FROM bands AS b WHERE b.name = :name")]
-    async fn details(&self, name: &str) -> Result<Option<BandDetails>>;
-    #[query("SELECT {*} FROM bands WHERE name = :name")]
-    async fn exactly(&self, name: &str) -> Result<BandDetails>;
-    #[query("SELECT {*} FROM bands ORDER BY name")]
-    fn stream(&self) -> impl Stream<Item = Result<Band>> + Send;
-    #[query("SELECT {*} FROM letters ORDER BY letter_id")]
-    async fn letters(&self) -> Result<Vec<Letter>>;
-    #[query("SELECT {*} FROM musicians ORDER BY musician_id")]
-    async fn everyone(&self) -> Result<Vec<Musician>>;
-}
+use crate::bands::*;
 
 fn label(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -250,6 +58,46 @@ async fn band(db: &Ground, name: &str) -> anyhow::Result<Band> {
         .into_iter()
         .find(|band| band.name == name)
         .ok_or_else(|| anyhow::anyhow!("there is no band of this name"))
+}
+
+/// Gigs of two clubs, some cancelled, some on a stage that is closed.
+async fn gigs(db: &Ground) -> shelfmark::Result<()> {
+    filled(db).await?;
+    let (then, never) = (jiff::Timestamp::UNIX_EPOCH, None::<jiff::Timestamp>);
+    for statement in [
+        sql!(
+            "INSERT INTO stages (stage_id, name, closed_at) VALUES (1, 'Attic', :never), (2, 'Barn', :then), (3, 'Cellar', :never)",
+            never,
+            then
+        ),
+        sql!(
+            "INSERT INTO gigs (gig_id, club, band_id, stage_id, cancelled_at) VALUES (1, 1, 'a', 1, :then), (2, 1, 'a', 2, :never), (3, 1, 'a', 3, :never), (4, 1, 'a', 1, :never), (5, 2, 'a', 1, :never), (6, 2, 'b', 3, :never)",
+            then,
+            never
+        ),
+    ] {
+        db.execute(statement).await?;
+    }
+    Ok(())
+}
+
+fn stages(stages: &[Stage]) -> Vec<&str> {
+    stages.iter().map(|stage| stage.name.as_str()).collect()
+}
+
+fn gig_ids(gigs: &[Gig]) -> Vec<i64> {
+    gigs.iter().map(|gig| gig.gig_id).collect()
+}
+
+/// The methods of the statements that were sent, in the order of the alphabet: edges of one level have none.
+fn sent(recording: &shelfmark::testing::Recording) -> Vec<&'static str> {
+    let mut methods: Vec<&str> = recording
+        .statements()
+        .iter()
+        .map(|one| one.method)
+        .collect();
+    methods.sort_unstable();
+    methods
 }
 
 on_every_engine! {
@@ -440,6 +288,19 @@ on_every_engine! {
         assert_eq!(one.albums.len(), 3);
     }
 
+    async fn pages_hold_views(db) {
+        filled(db).await?;
+        let all = db.bands().with_details().await?;
+        let sort = || Sort::by(BandSort::Name);
+        let first = db.bands().page(sort(), PageRequest::first(2)).await?;
+        assert_eq!((first.total, &first.items[..]), (3, &all[..2]));
+        let next = db.bands().page(sort(), PageRequest::first(2).after(first.next)).await?;
+        assert_eq!(next.items, all[2..]);
+        assert!(next.next.is_none());
+        let slice = db.bands().slice(sort(), PageRequest::first(3)).await?;
+        assert_eq!(slice.items, all);
+    }
+
     async fn a_thousand_roots_are_as_one(db) {
         filled(db).await?;
         let ids: Vec<String> = (0..1_000).map(|nth| format!("n{nth:04}")).collect();
@@ -462,6 +323,44 @@ on_every_engine! {
             assert_eq!(titles(&view.by_key), [format!("of {id}")]);
             assert_eq!(titles(&view.first_two), [format!("of {id}")]);
         }
+    }
+
+    async fn each_edge_is_one_statement_however_many_roots_there_are(db) {
+        filled(db).await?;
+        let roots = db.bands().all().await?;
+        let recording = db.record();
+        BandDetails::load_one(roots[0].clone(), db.db()).await?;
+        let of_one = sent(&recording);
+        recording.clear();
+        BandDetails::load(roots, db.db()).await?;
+        assert_eq!(sent(&recording), of_one);
+        assert_eq!(of_one, [
+            "AlbumDetails::band",
+            "AlbumDetails::tracks",
+            "BandDetails::albums",
+            "BandDetails::label",
+            "BandDetails::musicians",
+            "BandDetails::poster",
+        ]);
+    }
+
+    async fn a_query_with_views_is_its_own_statement_and_one_for_each_edge(db) {
+        filled(db).await?;
+        let letters = shelfmark::assert_statements!(db.db(), 3, async {
+            db.fetch_all::<LetterDetails>(sql!("SELECT {*} FROM letters")).await
+        })?;
+        assert_eq!(letters.len(), 4);
+    }
+
+    async fn nothing_is_sent_for_what_nothing_refers_to(db) {
+        filled(db).await?;
+        let cave = band(db, "Cave").await?;
+        let recording = db.record();
+        BandDetails::load(Vec::new(), db.db()).await?;
+        assert_eq!(sent(&recording), [""; 0]);
+        // Its label is NULL, and it has no albums that anything could belong to.
+        BandDetails::load_one(cave, db.db()).await?;
+        assert_eq!(sent(&recording), ["BandDetails::albums", "BandDetails::musicians", "BandDetails::poster"]);
     }
 
     async fn a_transaction_shows_its_own_rows(db) {
@@ -516,6 +415,48 @@ on_every_engine! {
         assert_eq!(db.bands().letters().await?.len(), 3);
     }
 
+    async fn deleted_rows_and_links_are_not_there(db) {
+        gigs(db).await?;
+        let club = db.for_tenant(1);
+        let tour = Tour::load_one(band(db, "Anvil").await?, &club).await?;
+        // The first gig is cancelled, and the stage of the second is closed.
+        assert_eq!(tour.band.name, "Anvil");
+        assert_eq!(gig_ids(&tour.gigs), [2, 3, 4]);
+        assert_eq!(gig_ids(&tour.first_gig), [2]);
+        assert_eq!(stages(&tour.stages), ["Cellar", "Attic"]);
+        assert_eq!(stages(&tour.first_stage), ["Cellar"]);
+        let details = GigDetails::load(tour.gigs, &club).await?;
+        let stages: Vec<Option<&str>> = details
+            .iter()
+            .map(|one| one.stage.as_ref().map(|stage| stage.name.as_str()))
+            .collect();
+        assert_eq!(stages, [None, Some("Cellar"), Some("Attic")]);
+        assert_eq!(details[0].gig.gig_id, 2);
+    }
+
+    async fn edges_show_the_rows_of_the_handles_tenant(db) {
+        gigs(db).await?;
+        let bands = db.bands().all().await?;
+        let tours = Tour::load(bands.clone(), &db.for_tenant(2)).await?;
+        assert_eq!(tours.iter().map(|tour| gig_ids(&tour.gigs)).collect::<Vec<_>>(), [vec![5], vec![6], vec![]]);
+        assert_eq!(tours.iter().map(|tour| stages(&tour.first_stage)).collect::<Vec<_>>(), [vec!["Attic"], vec!["Cellar"], vec![]]);
+        let inside = db
+            .for_tenant(1)
+            .transaction(async |tx| Tour::load(bands, &tx).await)
+            .await?;
+        assert_eq!(inside.iter().map(|tour| gig_ids(&tour.gigs)).collect::<Vec<_>>(), [vec![2, 3, 4], vec![], vec![]]);
+    }
+
+    async fn an_edge_to_rows_of_tenants_needs_a_tenant(db) {
+        gigs(db).await?;
+        let recording = db.record();
+        let error = Tour::load(db.bands().all().await?, db.db()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert_eq!(error.method(), Some("Tour::gigs"));
+        assert!(error.to_string().contains("db.for_tenant"), "{error}");
+        assert_eq!(sent(&recording), ["Bands::all"]);
+    }
+
     async fn roots_of_a_stream_are_loaded_in_chunks(db) {
         use futures_util::TryStreamExt as _;
         filled(db).await?;
@@ -526,4 +467,47 @@ on_every_engine! {
         }
         assert_eq!(sizes, [2, 1]);
     }
+}
+
+/// With an index that has the order, `limit` reads so many rows for each root and no more.
+#[test]
+fn postgres_reads_no_further_than_the_limit() -> TestResult {
+    conformance::run(async || {
+        let db = Ground::migrated(Engine::Postgres).await?;
+        filled(&db).await?;
+        for statement in [
+            sql!(
+                "INSERT INTO albums (album_id, band_id, title) SELECT n, 'b', 'T' || n FROM generate_series(100, 20099) AS n"
+            ),
+            sql!("ANALYZE albums"),
+            sql!(
+                "CREATE FUNCTION plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN (ANALYZE, TIMING OFF) ' || query; END $$"
+            ),
+        ] {
+            db.execute(statement).await?;
+        }
+        let edge = STATEMENTS
+            .iter()
+            .find(|statement| statement.method == "Discography::first_two")
+            .ok_or_else(|| anyhow::anyhow!("the edge is registered"))?;
+        let query = edge.sql(db.dialect())?.replace("$1", "'{a,b,c}'");
+        let plan: Vec<String> = db.fetch_all(sql!("SELECT plan_of(:query)", query)).await?;
+        let most = plan
+            .iter()
+            .filter_map(|line| {
+                line.split_once("(actual rows=")?
+                    .1
+                    .split(' ')
+                    .next()?
+                    .parse()
+                    .ok()
+            })
+            .max();
+        assert!(
+            most.is_some_and(|rows: u32| rows <= 5),
+            "{}",
+            plan.join("\n")
+        );
+        Ok(())
+    })
 }
