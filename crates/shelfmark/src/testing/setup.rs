@@ -65,11 +65,7 @@ impl<'m> Setup<'m> {
     }
 
     /// Runs `case` on an engine; the database is removed also when it panics.
-    pub fn run<F, Fut>(self, on: On, case: F) -> Outcome<Fut::Output>
-    where
-        F: FnOnce(Db) -> Fut,
-        Fut: Future,
-    {
+    pub fn run<T>(self, on: On, case: impl AsyncFnOnce(Db) -> T) -> Outcome<T> {
         match self.ground(on) {
             Ok(Some((runtime, ground, db))) => self.case(runtime, ground, db, case),
             Ok(None) => self.skipped(),
@@ -102,17 +98,13 @@ impl<'m> Setup<'m> {
         builder.enable_all().build().map_err(super::ground::failed)
     }
 
-    fn case<F, Fut>(
+    fn case<T>(
         &self,
         runtime: Runtime,
         ground: Ground,
         db: Db,
-        case: F,
-    ) -> Outcome<Fut::Output>
-    where
-        F: FnOnce(Db) -> Fut,
-        Fut: Future,
-    {
+        case: impl AsyncFnOnce(Db) -> T,
+    ) -> Outcome<T> {
         let db = self
             .strict
             .map_or_else(|| db.clone(), |rules| db.strict(rules));
