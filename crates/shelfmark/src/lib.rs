@@ -60,10 +60,10 @@ pub use migrate::{Applied, Migration, MigrationReport};
 pub use shelfmark_core::config::{self, DatabaseConfig, Misuse, PoolSettings, Target};
 pub use shelfmark_core::pool::{Holder, PoolStatus};
 pub use shelfmark_core::{
-    Between, Clock, Column, Constraint, Cursor, Dialect, Direction, Entity, Error, ErrorKind,
-    Executor, Filters, FromRow, Insertable, Isolation, Json, Notice, OffsetRequest, OnViolation,
-    Page, PageRequest, Paging, Param, Query, Repo, Result, Row, Slice, Sort, SortBy, SortKey,
-    Tenant, Type, Value, ValueError, ValueRef, View, value,
+    BelongsTo, Between, Clock, Column, Constraint, Cursor, Dialect, Direction, Entity, Error,
+    ErrorKind, Executor, Filters, FromRow, Insertable, Isolation, Json, Notice, OffsetRequest,
+    OnViolation, Page, PageRequest, Paging, Param, Query, Repo, Result, Row, Slice, Sort, SortBy,
+    SortKey, Tenant, Type, Value, ValueError, ValueRef, View, value,
 };
 pub use shelfmark_macros::{
     Entity, Filters, FromRow, Insert, SortBy, Value, View, migrations, repository, sql, test,
