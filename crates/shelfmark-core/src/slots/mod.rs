@@ -1,7 +1,7 @@
 //! Statements with slots: `{filters}`, `{after}`, `{sort}`, `{page}` and `{tenant}` in written SQL.
 //!
-//! What can stand in the slots is declared ([`Slots`]); a call brings which of it does ([`brought`]). Together they have
-//! one text for each combination that occurs ([`text`]), and [`samples`] are the texts that `verify` prepares.
+//! What can stand in the slots is declared ([`Slots`]); a call brings which of it does (`brought`). Together they have
+//! one text for each combination that occurs (`text`), and `samples` are the texts that `verify` prepares.
 
 mod brought;
 mod paged;
