@@ -56,7 +56,8 @@ fn an_update_is_lost_at_read_committed_on_postgres_alone() -> TestResult {
             ended
         };
         let (first, second) = tokio::join!(first, second);
-        (first?, second?);
+        first?;
+        second?;
         let ended: i64 = db
             .fetch_one(sql!("SELECT balance FROM accounts WHERE account_id = 'x'"))
             .await?;
@@ -181,7 +182,8 @@ fn write_skew_happens_at_repeatable_read_on_postgres_alone() -> TestResult {
             steps.until(1).await;
             leave("y", 2).await
         });
-        (first?, second?);
+        first?;
+        second?;
         let left: i64 = db
             .fetch_one(sql!("SELECT count(*) FROM accounts WHERE balance = 1"))
             .await?;
@@ -220,7 +222,8 @@ fn write_skew_over_rows_that_are_not_there_happens_at_repeatable_read_on_postgre
             steps.until(1).await;
             add("y", 2).await
         });
-        (first?, second?);
+        first?;
+        second?;
         let added: i64 = db
             .fetch_one(sql!("SELECT count(*) FROM accounts WHERE balance = 42"))
             .await?;

@@ -176,7 +176,8 @@ on_every_engine! {
             }).await
         };
         let (first, second) = both(first, second).await?;
-        (first?, second?);
+        first?;
+        second?;
         let ended = balances(db).await?;
         assert!(ended == [11, 21] || ended == [12, 22], "{ended:?}");
     }
@@ -246,7 +247,8 @@ on_every_engine! {
             Ok::<_, Error>(())
         };
         let (first, second) = both(many("x"), many("x")).await?;
-        (first?, second?);
+        first?;
+        second?;
         assert_eq!(balances(db).await?, [110, 20]);
     }
 
