@@ -105,9 +105,10 @@ impl<'m> Setup<'m> {
         db: Db,
         case: impl AsyncFnOnce(Db) -> T,
     ) -> Outcome<T> {
-        let db = self
-            .strict
-            .map_or_else(|| db.clone(), |rules| db.strict(rules));
+        let db = match self.strict {
+            Some(rules) => db.strict(rules),
+            None => db,
+        };
         let given = db.clone();
         let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(case(given))));
         let refusals = db.strict_refusals();
