@@ -178,7 +178,7 @@ fn edges_of_one_level_run_at_the_same_time() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(
         error.to_string(),
-        "FilmDetails::director: not found: a row of people is missing: make the field an `Option` if that may be"
+        "FilmDetails::director: a row of people is missing: make the field an `Option` if that may be"
     );
 }
 
