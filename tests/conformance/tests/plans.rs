@@ -19,23 +19,46 @@ use shelfmark::prelude::*;
 #[entity(table = "entries")]
 pub struct Entry {
     #[id]
-    pub id: i64,
+    pub entry_id: String,
     pub year: i32,
     pub title: String,
 }
 
-#[derive(Filters, Default)]
+#[derive(Filters, Default, Debug)]
 #[filters(Entry)]
 pub struct EntryFilters {
     #[filter(eq)]
     pub title: Option<String>,
 }
 
-#[derive(SortBy)]
+#[derive(SortBy, Debug)]
 #[sort(Entry)]
 pub enum EntrySort {
     Year,
     Title,
+}
+
+/// Whose key is another name of SQLite's row number.
+#[derive(Entity, Debug)]
+#[entity(table = "numbered")]
+pub struct Numbered {
+    #[id(generated)]
+    pub id: i64,
+    pub year: i32,
+    pub month: i32,
+}
+
+#[derive(SortBy, Debug)]
+#[sort(Numbered)]
+pub enum NumberedSort {
+    Year,
+    Month,
+}
+
+#[repository(entity = Numbered)]
+pub trait ManyNumbered {
+    #[query("SELECT {*} FROM numbered WHERE {after} ORDER BY {sort} {page}")]
+    async fn paged(&self, sort: Sort<NumberedSort>, page: PageRequest) -> Result<Slice<Numbered>>;
 }
 
 #[repository(entity = Entry)]
@@ -47,7 +70,7 @@ pub trait Entries {
         sort: Sort<EntrySort>,
         page: PageRequest,
     ) -> Result<Vec<Entry>>;
-    #[query("SELECT id, year, title FROM entries ORDER BY year, id LIMIT :limit")]
+    #[query("SELECT entry_id, year, title FROM entries ORDER BY year, entry_id LIMIT :limit")]
     async fn plain(&self, limit: i64) -> Result<Vec<Entry>>;
     #[query("SELECT {*} FROM entries WHERE {after} ORDER BY {sort} {page}")]
     async fn paged(&self, sort: Sort<EntrySort>, page: PageRequest) -> Result<Slice<Entry>>;
@@ -58,21 +81,25 @@ const ROWS: i64 = 20_000;
 async fn entries(engine: Engine) -> anyhow::Result<Ground> {
     let db = Ground::bare(engine).await?;
     db.execute(sql!(
-        postgres = r#"CREATE TABLE entries (id bigint PRIMARY KEY, year integer NOT NULL, title text COLLATE "C" NOT NULL)"#,
-        sqlite = "CREATE TABLE entries (id INTEGER PRIMARY KEY, year INTEGER NOT NULL, title TEXT NOT NULL) STRICT"
+        postgres = r#"CREATE TABLE entries (entry_id text COLLATE "C" PRIMARY KEY, year integer NOT NULL, title text COLLATE "C" NOT NULL)"#,
+        sqlite = "CREATE TABLE entries (entry_id TEXT PRIMARY KEY NOT NULL, year INTEGER NOT NULL, title TEXT NOT NULL) STRICT"
     ))
     .await?;
     let rows = sql!(
-        postgres = "INSERT INTO entries SELECT n, n / 10, 'title ' || (n % 1000) FROM generate_series(1, :rows) AS n",
+        postgres = "INSERT INTO entries SELECT 'e' || lpad(n::text, 6, '0'), n / 10, 'title ' || (n % 1000) FROM generate_series(1, :rows) AS n",
         sqlite = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)
-                  INSERT INTO entries SELECT n, n / 10, 'title ' || (n % 1000) FROM numbers",
+                  INSERT INTO entries SELECT printf('e%06d', n), n / 10, 'title ' || (n % 1000) FROM numbers",
         rows = ROWS
     );
     db.execute(rows).await?;
-    db.execute(sql!("CREATE INDEX entries_year ON entries (year, id)"))
-        .await?;
-    db.execute(sql!("CREATE INDEX entries_title ON entries (title, id)"))
-        .await?;
+    db.execute(sql!(
+        "CREATE INDEX entries_year ON entries (year, entry_id)"
+    ))
+    .await?;
+    db.execute(sql!(
+        "CREATE INDEX entries_title ON entries (title, entry_id)"
+    ))
+    .await?;
     db.execute(sql!("ANALYZE entries")).await?;
     Ok(db)
 }
@@ -161,8 +188,12 @@ fn a_filter_that_is_left_out_costs_nothing() -> TestResult {
         let texts = texts("Entries::filtered", db.dialect());
         let slots = plan(&db, &texts[0], |args| args.bind("limit", &limit)).await?;
         let plain = match db.dialect() {
-            Dialect::Sqlite => "SELECT id, year, title FROM entries ORDER BY year, id LIMIT ?1",
-            Dialect::Postgres => "SELECT id, year, title FROM entries ORDER BY year, id LIMIT $1",
+            Dialect::Sqlite => {
+                "SELECT entry_id, year, title FROM entries ORDER BY year, entry_id LIMIT ?1"
+            }
+            Dialect::Postgres => {
+                "SELECT entry_id, year, title FROM entries ORDER BY year, entry_id LIMIT $1"
+            }
         };
         assert!(texts[0].contains("WHERE TRUE"), "{}", texts[0]);
         assert_eq!(
@@ -178,16 +209,16 @@ fn a_filter_that_is_left_out_costs_nothing() -> TestResult {
 fn a_page_deep_in_a_list_is_entered_by_its_index() -> TestResult {
     on_both(async |db| {
         let texts = texts("Entries::paged", db.dialect());
-        let (year, id, limit) = (1_900_i32, 19_005_i64, 11_i64);
-        let found = plan(&db, ordered_by(&texts, r#""year", "id""#), |args| {
+        let (year, id, limit) = (1_900_i32, "e019005", 11_i64);
+        let found = plan(&db, ordered_by(&texts, r#""year", "entry_id""#), |args| {
             args.bind("year", &year)
-                .bind("id", &id)
+                .bind("entry_id", id)
                 .bind("limit", &limit)
         })
         .await?;
         let index = match db.dialect() {
-            Dialect::Sqlite => "USING INDEX entries_year ((year,id)>(?,?))",
-            Dialect::Postgres => "Index Cond: (ROW(year, id) > ROW(1900, '19005'::bigint))",
+            Dialect::Sqlite => "USING INDEX entries_year ((year,entry_id)>(?,?))",
+            Dialect::Postgres => "Index Cond: (ROW(year, entry_id) > ROW(1900, 'e019005'::text))",
         };
         assert!(found.contains(index), "{found}");
         // Rows before the page are neither read nor sorted.
@@ -195,7 +226,7 @@ fn a_page_deep_in_a_list_is_entered_by_its_index() -> TestResult {
             assert!(!found.contains(work), "{found}");
         }
         if db.dialect() == Dialect::Postgres {
-            assert!(found.contains("(actual rows=11 loops=1)"), "{found}");
+            assert!(found.contains("(actual rows=11"), "{found}");
         }
         Ok(())
     })
@@ -205,14 +236,14 @@ fn a_page_deep_in_a_list_is_entered_by_its_index() -> TestResult {
 fn a_page_of_mixed_directions_is_entered_by_its_leading_column() -> TestResult {
     on_both(async |db| {
         let texts = texts("Entries::paged", db.dialect());
-        let (year, title, id, limit) = (100_i32, "title 5", 1_005_i64, 11_i64);
+        let (year, title, id, limit) = (100_i32, "title 5", "e001005", 11_i64);
         let found = plan(
             &db,
-            ordered_by(&texts, r#""year" DESC, "title", "id""#),
+            ordered_by(&texts, r#""year" DESC, "title", "entry_id""#),
             |args| {
                 args.bind("year", &year)
                     .bind("title", title)
-                    .bind("id", &id)
+                    .bind("entry_id", id)
                     .bind("limit", &limit)
             },
         )
@@ -227,6 +258,40 @@ fn a_page_of_mixed_directions_is_entered_by_its_leading_column() -> TestResult {
     })
 }
 
+/// SQLite takes no INTEGER PRIMARY KEY into the bounds of a comparison of rows, so that rows before the page which are
+/// equal in all keys of the sort are read. PORTABILITY.md says so.
+#[test]
+fn a_page_is_entered_by_its_sort_alone_where_the_key_is_the_row_number() -> TestResult {
+    on_both(async |db| {
+        db.execute(sql!(
+            postgres = "CREATE TABLE numbered (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, year integer NOT NULL, month integer NOT NULL)",
+            sqlite = "CREATE TABLE numbered (id INTEGER PRIMARY KEY, year INTEGER NOT NULL, month INTEGER NOT NULL) STRICT"
+        ))
+        .await?;
+        db.execute(sql!(
+            "INSERT INTO numbered (year, month) SELECT year, year % 12 FROM entries"
+        ))
+        .await?;
+        db.execute(sql!("CREATE INDEX numbered_year ON numbered (year, id)"))
+            .await?;
+        db.execute(sql!("ANALYZE numbered")).await?;
+        let texts = texts("ManyNumbered::paged", db.dialect());
+        let (year, id, limit) = (1_900_i32, 19_005_i64, 11_i64);
+        let found = plan(&db, ordered_by(&texts, r#""year", "id""#), |args| {
+            args.bind("year", &year)
+                .bind("id", &id)
+                .bind("limit", &limit)
+        })
+        .await?;
+        let index = match db.dialect() {
+            Dialect::Sqlite => "SEARCH numbered USING INDEX numbered_year (year>?)",
+            Dialect::Postgres => "Index Cond: (ROW(year, id) > ROW(1900, '19005'::bigint))",
+        };
+        assert!(found.contains(index), "{found}");
+        Ok(())
+    })
+}
+
 #[test]
 fn a_list_is_read_from_either_end_by_the_same_index() -> TestResult {
     on_both(async |db| {
@@ -237,21 +302,21 @@ fn a_list_is_read_from_either_end_by_the_same_index() -> TestResult {
         assert_eq!(back.items.len(), 10);
         let descending = match db.dialect() {
             Dialect::Sqlite => {
-                "SELECT id FROM entries WHERE (year, id) < (?1, ?2) ORDER BY year DESC, id DESC LIMIT ?3"
+                "SELECT entry_id FROM entries WHERE (year, entry_id) < (?1, ?2) ORDER BY year DESC, entry_id DESC LIMIT ?3"
             }
             Dialect::Postgres => {
-                "SELECT id FROM entries WHERE (year, id) < ($1, $2) ORDER BY year DESC, id DESC LIMIT $3"
+                "SELECT entry_id FROM entries WHERE (year, entry_id) < ($1, $2) ORDER BY year DESC, entry_id DESC LIMIT $3"
             }
         };
-        let (year, id, limit) = (1_900_i32, 19_005_i64, 11_i64);
+        let (year, id, limit) = (1_900_i32, "e019005", 11_i64);
         let found = plan(&db, descending, |args| {
             args.bind("year", &year)
-                .bind("id", &id)
+                .bind("entry_id", id)
                 .bind("limit", &limit)
         })
         .await?;
         let index = match db.dialect() {
-            Dialect::Sqlite => "USING COVERING INDEX entries_year ((year,id)<(?,?))",
+            Dialect::Sqlite => "USING COVERING INDEX entries_year ((year,entry_id)<(?,?))",
             Dialect::Postgres => "Index Only Scan Backward using entries_year",
         };
         assert!(found.contains(index), "{found}");
@@ -272,7 +337,7 @@ fn a_combination_of_filters_is_prepared_once_on_a_connection() -> TestResult {
                     }
                 }
                 tx.fetch_one::<i64>(sql!(
-                    "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%FROM entries WHERE%'"
+                    "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT _entry%'"
                 ))
                 .await
             })

@@ -46,8 +46,20 @@ pub struct Label {
     pub title: String,
 }
 
+/// A book with its authors, in the order of the links' key.
+#[derive(View, Clone, Debug, PartialEq)]
+pub struct ByLine {
+    #[view(root)]
+    pub book: Book,
+    #[view(many)]
+    pub links: Vec<BookAuthor>,
+}
+
 #[repository(entity = Book)]
 pub trait PagedBooks {
+    #[query("SELECT {*} FROM books WHERE {after} ORDER BY {sort} {page}")]
+    async fn by_lines(&self, sort: Sort<BookSort>, page: PageRequest) -> Result<Page<ByLine>>;
+
     #[query("SELECT {*} FROM books WHERE {filters} ORDER BY {sort} {page}")]
     async fn page(
         &self,
@@ -350,6 +362,22 @@ on_every_engine! {
         let pairs = walk(6, async |page| db.paged_books().pairs("year,-id".parse()?, page).await).await?;
         let pairs: Vec<_> = pairs.iter().flatten().map(|(id, _)| id.as_str()).collect();
         assert_eq!(pairs.concat(), "bcafdeg");
+    }
+
+    async fn a_page_holds_views(db) {
+        shelf(db).await?;
+        for (name, book_id, position) in [("A", "g", 1), ("B", "e", 1), ("C", "g", 2)] {
+            let author_id = db.authors().insert_for_id(&NewAuthor { name: name.into(), born: None }).await?;
+            db.book_authors().insert(&BookAuthor { book_id: book_id.into(), author_id, position }).await?;
+        }
+        let newest = || Sort::by(BookSort::Year).desc();
+        let first = db.paged_books().by_lines(newest(), PageRequest::first(1)).await?;
+        assert_eq!((first.items[0].book.book_id.as_str(), first.items[0].links.len(), first.total), ("g", 2, 7));
+        let second = db.paged_books().by_lines(newest(), PageRequest::first(2).after(first.next)).await?;
+        let found: Vec<_> = second.items.iter().map(|line| (line.book.book_id.as_str(), line.links.len())).collect();
+        assert_eq!(found, [("e", 1), ("f", 0)]);
+        let back = db.paged_books().by_lines(newest(), PageRequest::first(2).before(second.prev)).await?;
+        assert_eq!(back.items, first.items);
     }
 
     async fn pages_of_groups_are_entered_in_having(db) {
