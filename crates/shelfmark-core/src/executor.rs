@@ -17,7 +17,7 @@ use crate::filter::Filters;
 use crate::page::{Paging, Sorted};
 use crate::row::{Collector, ColumnSpec, FromRow, RowSink};
 use crate::slots::{Brought, Wanted, prepare};
-use crate::statement::Statement;
+use crate::statement::{Access, Statement};
 use crate::value::{Param, ParamSpec, ValueRef};
 
 /// Where statements run, whatever it is: cheap to clone.
@@ -219,6 +219,11 @@ impl<'a> Args<'a> {
         self
     }
 
+    /// The values so far.
+    pub(crate) fn values(&self) -> &[ValueRef<'a>] {
+        &self.values
+    }
+
     /// And `values`, which the library adds.
     pub(crate) fn and(
         mut self,
@@ -328,6 +333,27 @@ pub mod call {
             })
         }
 
+        fn with_text(
+            handle: &'a Handle,
+            statement: &'static Statement,
+            sql: Arc<str>,
+            args: Args<'a>,
+        ) -> Result<Self> {
+            let parts = args.into_parts(statement);
+            let (params, specs, _) = parts.map_err(|error| error.with_method(statement.method))?;
+            Ok(Prepared {
+                handle,
+                call: Call {
+                    sql,
+                    params,
+                    specs,
+                    method: statement.method,
+                    access: statement.access,
+                    demand: None,
+                },
+            })
+        }
+
         async fn fetch<T: FromRow>(
             self,
             limit: usize,
@@ -420,6 +446,39 @@ pub mod call {
         args: Args<'_>,
     ) -> Result<u64> {
         Prepared::declared(handle, statement, args)?.execute().await
+    }
+
+    /// At most one row, of `sql` instead of the statement's own text; `reads` says whether that reads only.
+    ///
+    /// # Errors
+    /// As [`fetch_optional`].
+    pub(crate) async fn fetch_optional_as<T: Answer>(
+        handle: &Handle,
+        statement: &'static Statement,
+        sql: Arc<str>,
+        args: Args<'_>,
+        reads: bool,
+    ) -> Result<Option<T>> {
+        let mut prepared = Prepared::with_text(handle, statement, sql, args)?;
+        if reads {
+            prepared.call.access = Access::Read;
+        }
+        optional(prepared).await
+    }
+
+    /// The number of rows touched by `sql`, which runs instead of the statement's own text.
+    ///
+    /// # Errors
+    /// As [`execute`].
+    pub(crate) async fn execute_as(
+        handle: &Handle,
+        statement: &'static Statement,
+        sql: Arc<str>,
+        args: Args<'_>,
+    ) -> Result<u64> {
+        Prepared::with_text(handle, statement, sql, args)?
+            .execute()
+            .await
     }
 
     /// The number of rows touched, of which there must be as many as `demand` says for them to be kept.

@@ -32,7 +32,7 @@ pub use channel::{
     Engine, Isolation, Maintenance, Session,
 };
 pub use clock::Clock;
-pub use crud::{GUARDED, Guarded, Managed};
+pub use crud::{Change, GUARDED, Guarded, Managed, PatchValues, Patchable};
 pub use dialect::Dialect;
 pub use entity::{Column, Constraint, Entity, Insertable, RowValues};
 pub use error::{Error, ErrorKind, OnViolation, Result};
@@ -44,7 +44,7 @@ pub use page::{
     SortKey, SortText, Sorted,
 };
 pub use row::{ColumnSpec, Flow, FromRow, RawRow, Row, RowSink, column_called, column_map};
-pub use statement::{Access, Rendered, STATEMENTS, Sample, Statement};
+pub use statement::{Access, Rendered, STATEMENTS, Sample, Statement, Written};
 pub use tenant::Tenant;
 pub use texts::Texts;
 pub use value::{Json, Param, ParamSpec, Type, Value, ValueError, ValueRef};

@@ -40,8 +40,21 @@ pub struct Statement {
     pub access: Access,
     /// What can stand in its slots, if it has any besides `{*}`; its text then depends on the call.
     pub slots: Option<&'static Slots>,
+    /// What was written by hand, if it was; `None` for what the library writes.
+    pub written: Option<Written>,
     /// The texts already made, by dialect.
     pub rendered: Rendered,
+}
+
+/// SQL as it was written, and what its author says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    /// The text for an engine, its slots and parameters as written; `None` where there is none.
+    pub text: fn(Dialect) -> Option<&'static str>,
+    /// Whether it is to see rows that are deleted softly.
+    pub with_deleted: bool,
+    /// Whether it is to see the rows of all tenants.
+    pub across_tenants: bool,
 }
 
 /// A text that a statement can have, to be prepared by `verify`.

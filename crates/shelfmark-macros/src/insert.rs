@@ -9,7 +9,11 @@ use crate::{fields, naming};
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let fields = fields::named(input, "Insert")?;
-    let entity = entity(input)?;
+    let entity = entity(
+        input,
+        "insert",
+        "say which entity it inserts: #[insert(Show)]",
+    )?;
     let name = &input.ident;
     let mut specs = Vec::new();
     let mut pushes = Vec::new();
@@ -48,11 +52,11 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-fn entity(input: &DeriveInput) -> Result<Path> {
-    let wanted = "say which entity it inserts: #[insert(Show)]";
+/// The entity that the attribute `name` gives; `wanted` is said where it does not.
+pub(crate) fn entity(input: &DeriveInput, name: &str, wanted: &str) -> Result<Path> {
     let mut entity = None;
     for attribute in &input.attrs {
-        if !attribute.path().is_ident("insert") {
+        if !attribute.path().is_ident(name) {
             continue;
         }
         let path: Path = attribute
@@ -61,7 +65,7 @@ fn entity(input: &DeriveInput) -> Result<Path> {
         if entity.replace(path).is_some() {
             return Err(Error::new_spanned(
                 attribute,
-                "#[insert] stands twice; a row goes to one table",
+                format!("#[{name}] stands twice; a row is of one table"),
             ));
         }
     }
@@ -69,7 +73,7 @@ fn entity(input: &DeriveInput) -> Result<Path> {
 }
 
 /// The field and the name of its column, which the entity knows: a field it has not is an error at that field.
-fn column<'f>(field: &'f Field, entity: &Path) -> Result<(&'f Ident, TokenStream)> {
+pub(crate) fn column<'f>(field: &'f Field, entity: &Path) -> Result<(&'f Ident, TokenStream)> {
     if let Some(column) = field.attrs.iter().find(|one| one.path().is_ident("column")) {
         return Err(Error::new_spanned(
             column,

@@ -14,6 +14,7 @@ mod insert;
 mod managed;
 mod migrations;
 mod naming;
+mod patch;
 mod query_text;
 mod repository;
 mod sort_by;
@@ -67,6 +68,12 @@ pub fn filters(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(SortBy, attributes(sort))]
 pub fn sort_by(input: TokenStream) -> TokenStream {
     derived(input, sort_by::derive)
+}
+
+#[doc = include_str!("docs/patch.md")]
+#[proc_macro_derive(Patch, attributes(patch, version, column))]
+pub fn patch(input: TokenStream) -> TokenStream {
+    derived(input, patch::derive)
 }
 
 #[doc = include_str!("docs/from_row.md")]

@@ -25,6 +25,27 @@ pub(crate) struct Sql {
     pub(crate) variants: Vec<Variant>,
 }
 
+/// Which rows the author of a statement says that it is to see.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scope {
+    /// Those that are deleted softly, too.
+    pub(crate) with_deleted: bool,
+    /// Those of all tenants.
+    pub(crate) across_tenants: bool,
+}
+
+impl Scope {
+    /// Takes the option called `name`: whether it is one, and whether it stands there for the first time.
+    pub(crate) fn take(&mut self, name: &str) -> Option<bool> {
+        let option = match name {
+            "with_deleted" => &mut self.with_deleted,
+            "across_tenants" => &mut self.across_tenants,
+            _ => return None,
+        };
+        Some(!std::mem::replace(option, true))
+    }
+}
+
 /// A text, taken apart.
 pub(crate) struct Variant {
     /// The engine it is for; `None` for all.
@@ -115,6 +136,36 @@ impl Sql {
                 ::core::result::Result::Ok(PARTS)
             }}
         })
+    }
+
+    /// The expression of `Written`: the texts as they stand in the source, and what their author says of them.
+    pub(crate) fn written(&self, scope: Scope) -> TokenStream {
+        let of = |wanted: Dialect| {
+            let text = self
+                .variants
+                .iter()
+                .find(|variant| variant.dialect.is_none_or(|dialect| dialect == wanted))
+                .map(|variant| variant.text.sql.as_str());
+            match text {
+                Some(text) => quote!(::core::option::Option::Some(#text)),
+                None => quote!(::core::option::Option::None),
+            }
+        };
+        let (sqlite, postgres) = (of(Dialect::Sqlite), of(Dialect::Postgres));
+        let Scope {
+            with_deleted,
+            across_tenants,
+        } = scope;
+        quote! {
+            ::shelfmark::__private::Written {
+                text: |dialect| match dialect {
+                    ::shelfmark::__private::Dialect::Sqlite => #sqlite,
+                    ::shelfmark::__private::Dialect::Postgres => #postgres,
+                },
+                with_deleted: #with_deleted,
+                across_tenants: #across_tenants,
+            }
+        }
     }
 
     /// What `arm` makes of the text for `dialect`.

@@ -8,13 +8,14 @@ use syn::{Error, Expr, Result, Token};
 
 use crate::fields::Errors;
 use crate::naming;
-use crate::query_text::{InList, Owner, Sql, Star, Texts};
+use crate::query_text::{InList, Owner, Scope, Sql, Star, Texts};
 use crate::statement::StatementSource;
 
 /// `sql!("… :rating", rating)`, `sql!(postgres = "…", sqlite = "…", r = rating)`.
 struct Input {
     sql: Sql,
     values: Vec<Named>,
+    scope: Scope,
 }
 
 /// `name = expression`, or `name` alone for a variable of that name.
@@ -22,6 +23,8 @@ struct Named {
     name: String,
     span: Span,
     value: Expr,
+    /// Whether it is a name alone.
+    bare: bool,
 }
 
 impl Parse for Input {
@@ -39,8 +42,21 @@ impl Parse for Input {
             )
         })?;
         let mut values: Vec<Named> = Vec::new();
+        let mut scope = Scope::default();
         while !input.is_empty() {
             let named: Named = input.parse()?;
+            if named.bare
+                && let Some(first) = scope.take(&named.name)
+            {
+                if !first {
+                    return Err(Error::new(
+                        named.span,
+                        format!("`{}` is given twice; keep one", named.name),
+                    ));
+                }
+                comma(input)?;
+                continue;
+            }
             if values.iter().any(|other| other.name == named.name) {
                 return Err(Error::new(
                     named.span,
@@ -50,7 +66,7 @@ impl Parse for Input {
             values.push(named);
             comma(input)?;
         }
-        Ok(Input { sql, values })
+        Ok(Input { sql, values, scope })
     }
 }
 
@@ -59,10 +75,11 @@ impl Parse for Named {
         let start = input.span();
         let wanted = |_| Error::new(start, "write `name = value`, or a variable's name alone");
         let ident: Ident = input.parse().map_err(wanted)?;
+        let bare = input.peek(Token![,]) || input.is_empty();
         let value = if input.peek(Token![=]) && !input.peek(Token![==]) {
             input.parse::<Token![=]>()?;
             input.parse()?
-        } else if input.is_empty() || input.peek(Token![,]) {
+        } else if bare {
             Expr::Verbatim(quote!(#ident))
         } else {
             return Err(wanted(input.error("")));
@@ -71,6 +88,7 @@ impl Parse for Named {
             name: naming::plain(&ident),
             span: ident.span(),
             value,
+            bare,
         })
     }
 }
@@ -83,7 +101,7 @@ fn comma(input: ParseStream<'_>) -> Result<()> {
 }
 
 pub(crate) fn sql(tokens: TokenStream) -> Result<TokenStream> {
-    let Input { sql, values } = syn::parse2(tokens)?;
+    let Input { sql, values, scope } = syn::parse2(tokens)?;
     let given: Vec<_> = values
         .iter()
         .map(|value| (value.name.as_str(), value.span))
@@ -126,6 +144,7 @@ pub(crate) fn sql(tokens: TokenStream) -> Result<TokenStream> {
         access: sql.access(),
         not_null: Vec::new(),
         slots: None,
+        written: Some(sql.written(scope)),
     }
     .registered(
         &quote!(::core::concat!(::core::file!(), ":", ::core::line!())),

@@ -16,6 +16,8 @@ pub(crate) struct StatementSource {
     pub(crate) not_null: Vec<LitStr>,
     /// What can stand in its slots, `None` where it has none besides `{*}`.
     pub(crate) slots: Option<TokenStream>,
+    /// What was written by hand, `None` for what the library writes.
+    pub(crate) written: Option<TokenStream>,
 }
 
 impl StatementSource {
@@ -31,7 +33,12 @@ impl StatementSource {
             access,
             not_null,
             slots,
+            written,
         } = self;
+        let written = match written {
+            None => quote!(::core::option::Option::None),
+            Some(written) => quote!(::core::option::Option::Some(#written)),
+        };
         let (slots, declared) = match slots {
             None => (quote!(::core::option::Option::None), None),
             Some(slots) => (
@@ -54,6 +61,7 @@ impl StatementSource {
                     not_null: &[#(#not_null),*],
                     access: #access,
                     slots: #slots,
+                    written: #written,
                     rendered: ::shelfmark::__private::Rendered::new(),
                 };
             #[::shelfmark::__private::linkme::distributed_slice(::shelfmark::__private::STATEMENTS)]

@@ -18,7 +18,7 @@ use crate::listen::{self, Listener};
 use crate::migrate::{self, Migration, MigrationReport};
 use crate::scope;
 use crate::transaction::{Transaction, Tx};
-use crate::verify;
+use crate::verify::{self, VerifyReport};
 
 /// How long [`Db::close`] waits for running calls.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
@@ -279,6 +279,11 @@ impl Db {
     /// it may be NULL; it passes here and is a `Decode` error when it is. The same goes for a column that an outer join
     /// inside of a subquery makes NULL. Read such a column into an `Option`, or write `coalesce(…)`.
     ///
+    /// SQL that is written by hand and names a table with `#[tenant]`, but neither its column nor the slot `{tenant}`, is a
+    /// finding, unless it says `across_tenants`. SQL that names a table with `#[deleted_at]` and not that column is a
+    /// warning, unless it says `with_deleted`: it is logged under the target `shelfmark::verify`, and
+    /// [`verify_report`](Db::verify_report) gives it.
+    ///
     /// # Errors
     /// `Verification`, whose text lists every finding with its method, SQL, file and line, and whose source is a
     /// [`VerifyReport`](crate::VerifyReport).
@@ -287,6 +292,18 @@ impl Db {
     /// Nothing is changed; may be dropped at any time.
     pub async fn verify(&self) -> Result<()> {
         verify::verify(&*self.shared.engine).await
+    }
+
+    /// As [`verify`](Db::verify), and gives everything there is to say: the findings, of which `verify` makes an error,
+    /// and the warnings, which it logs.
+    ///
+    /// # Errors
+    /// `Connection`, `PoolExhausted` or `Timeout` when the database cannot be asked.
+    ///
+    /// # Cancel safety
+    /// As [`verify`](Db::verify).
+    pub async fn verify_report(&self) -> Result<VerifyReport> {
+        verify::report(&*self.shared.engine).await
     }
 
     /// Runs `scope` as one transaction: `Ok` commits; `Err`, a panic and a drop roll back, on the server, before anyone

@@ -60,20 +60,20 @@ pub use migrate::{Applied, Migration, MigrationReport};
 pub use shelfmark_core::config::{self, DatabaseConfig, Misuse, PoolSettings, Target};
 pub use shelfmark_core::pool::{Holder, PoolStatus};
 pub use shelfmark_core::{
-    BelongsTo, Between, Clock, Column, Constraint, Cursor, Dialect, Direction, Entity, Error,
-    ErrorKind, Executor, Filters, FromRow, Insertable, Isolation, Json, Notice, OffsetRequest,
-    OnViolation, Page, PageRequest, Paging, Param, Query, Repo, Result, Row, Slice, Sort, SortBy,
-    SortKey, Tenant, Type, Value, ValueError, ValueRef, View, value,
+    BelongsTo, Between, Change, Clock, Column, Constraint, Cursor, Dialect, Direction, Entity,
+    Error, ErrorKind, Executor, Filters, FromRow, Insertable, Isolation, Json, Notice,
+    OffsetRequest, OnViolation, Page, PageRequest, Paging, Param, Patchable, Query, Repo, Result,
+    Row, Slice, Sort, SortBy, SortKey, Tenant, Type, Value, ValueError, ValueRef, View, value,
 };
 pub use shelfmark_macros::{
-    Entity, Filters, FromRow, Insert, SortBy, Value, View, migrations, repository, sql, test,
+    Entity, Filters, FromRow, Insert, Patch, SortBy, Value, View, migrations, repository, sql, test,
 };
 pub use transaction::{Effect, Transaction, Tx};
 pub use verify::{Finding, VerifyReport};
 
 /// What most files that use the library need: `use shelfmark::prelude::*;`.
 pub mod prelude {
-    pub use crate::Clock;
+    pub use crate::{Change, Clock, Patch};
     pub use crate::{
         Constraint, Cursor, Db, Entity, Error, ErrorKind, Executor, Filters, FromRow, Insert, Json,
         OffsetRequest, OnViolation, Page, PageRequest, Result, Slice, Sort, SortBy, Stream, Tx,

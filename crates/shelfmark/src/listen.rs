@@ -32,6 +32,7 @@ static NOTIFY: Statement = Statement {
     not_null: &[],
     access: Access::Write,
     slots: None,
+    written: None,
     rendered: Rendered::new(),
 };
 

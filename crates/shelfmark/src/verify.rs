@@ -1,5 +1,7 @@
 //! Every statement of the program, prepared against the schema.
 
+mod guarded;
+
 use std::fmt;
 
 use shelfmark_core::sql::outer_joined_tables;
@@ -34,6 +36,8 @@ pub struct VerifyReport {
     pub statements: usize,
     /// What does not fit, in the order of the source.
     pub findings: Vec<Finding>,
+    /// What may be meant as it is, but mostly is not: SQL on a table with `#[deleted_at]` that does not look at it.
+    pub warnings: Vec<Finding>,
 }
 
 impl std::error::Error for VerifyReport {}
@@ -48,21 +52,39 @@ impl fmt::Display for VerifyReport {
             self.dialect
         )?;
         for finding in &self.findings {
-            let place = format!("{}:{}", finding.file, finding.line);
-            if finding.method == place {
-                write!(f, "\n  {place}: {}", finding.problem)?;
-            } else {
-                write!(f, "\n  {} ({place}): {}", finding.method, finding.problem)?;
-            }
-            if !finding.sql.is_empty() {
-                write!(f, "\n    {}", one_line(&finding.sql))?;
-            }
+            write!(f, "\n  {finding}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `Shows::find (src/shows.rs:12): the result has no column`, and the SQL below it.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = format!("{}:{}", self.file, self.line);
+        if self.method == place {
+            write!(f, "{place}: {}", self.problem)?;
+        } else {
+            write!(f, "{} ({place}): {}", self.method, self.problem)?;
+        }
+        if !self.sql.is_empty() {
+            write!(f, "\n    {}", one_line(&self.sql))?;
         }
         Ok(())
     }
 }
 
 impl VerifyReport {
+    /// Nothing, or the findings as an error.
+    pub(crate) fn into_result(self) -> Result<()> {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Verification)
+            .with_detail(self.to_string())
+            .with_source(self))
+    }
+
     fn statements_with_findings(&self) -> usize {
         let mut places: Vec<_> = self
             .findings
@@ -78,25 +100,55 @@ fn one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Prepares every statement of the program on `engine`.
+/// Prepares every statement of the program on `engine`, and logs the warnings.
 pub(crate) async fn verify(engine: &dyn Engine) -> Result<()> {
+    let report = report(engine).await?;
+    for warning in &report.warnings {
+        tracing::warn!(
+            target: "shelfmark::verify",
+            method = warning.method,
+            file = warning.file,
+            line = warning.line,
+            "{}",
+            warning.problem
+        );
+    }
+    report.into_result()
+}
+
+/// Prepares every statement of the program on `engine`, and tells all that there is to say.
+pub(crate) async fn report(engine: &dyn Engine) -> Result<VerifyReport> {
     let mut statements: Vec<&Statement> = STATEMENTS.iter().copied().collect();
     statements.sort_by_key(|statement| (statement.file, statement.line, statement.method));
-    let mut findings = Vec::new();
+    let dialect = engine.dialect();
+    let (mut findings, mut warnings) = (Vec::new(), Vec::new());
     for statement in &statements {
         check(engine, statement, &mut findings).await?;
+        let concerns = guarded::concerns(statement, dialect);
+        let of = |problem| Finding {
+            method: statement.method,
+            file: statement.file,
+            line: statement.line,
+            sql: written(statement, dialect),
+            problem,
+        };
+        findings.extend(concerns.problems.into_iter().map(of));
+        warnings.extend(concerns.warnings.into_iter().map(of));
     }
-    if findings.is_empty() {
-        return Ok(());
-    }
-    let report = VerifyReport {
-        dialect: engine.dialect(),
+    Ok(VerifyReport {
+        dialect,
         statements: statements.len(),
         findings,
-    };
-    Err(Error::new(ErrorKind::Verification)
-        .with_detail(report.to_string())
-        .with_source(report))
+        warnings,
+    })
+}
+
+/// The text as it was written.
+fn written(statement: &Statement, dialect: Dialect) -> String {
+    let text = statement
+        .written
+        .and_then(|written| (written.text)(dialect));
+    text.unwrap_or_default().to_owned()
 }
 
 /// Adds what is wrong with `statement`.

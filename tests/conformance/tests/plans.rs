@@ -143,6 +143,7 @@ static EXPLAIN: Statement = Statement {
     not_null: &[],
     access: Access::Read,
     slots: None,
+    written: None,
     rendered: Rendered::new(),
 };
 

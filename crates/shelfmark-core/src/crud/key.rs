@@ -29,6 +29,18 @@ pub const fn is_key<E: Entity>(names: &[&str]) -> bool {
     true
 }
 
+/// Whether `name` is one of `names`, while compiling.
+pub(crate) const fn contains(names: &[&str], name: &str) -> bool {
+    let mut nth = 0;
+    while nth < names.len() {
+        if same(nth_of(names, nth), name) {
+            return true;
+        }
+        nth += 1;
+    }
+    false
+}
+
 #[expect(
     clippy::indexing_slicing,
     reason = "iterators are not const; the caller stays below the length"

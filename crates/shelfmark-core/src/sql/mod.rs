@@ -7,6 +7,7 @@
 mod class;
 mod constraint_name;
 mod constraints;
+mod mention;
 mod outer_join;
 mod scanner;
 mod script;
@@ -18,6 +19,7 @@ mod token;
 pub use class::{Class, classify};
 pub use constraint_name::default_constraint_name;
 pub use constraints::{ConstraintKind, TableConstraint, constraint_names};
+pub use mention::{Mention, mentioned_tables, names_column};
 pub use outer_join::outer_joined_tables;
 pub use script::split_statements;
 pub use target::target_table;

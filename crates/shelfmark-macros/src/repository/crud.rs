@@ -6,7 +6,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Path, Result, Type};
 
-use super::method::Method;
+use super::method::{Argument, Method};
 use super::parse::Crud;
 use super::plan::{Call, Plan, columns_of, handle, some_columns};
 use super::{delete, rows};
@@ -82,6 +82,7 @@ pub(crate) fn plan(
         Crud::DeleteMany(way) => delete::many(method, &of_repository()?, *way),
         Crud::Update => rows::update(method),
         Crud::UpdateMany => rows::update_many(method),
+        Crud::Patch => rows::patch(method),
         Crud::Insert => rows::insert(method),
         Crud::InsertMany { ignore } => rows::insert_many(method, *ignore),
         Crud::Upsert { on } => rows::upsert(method, on),
@@ -119,6 +120,7 @@ impl Draft {
                 access: self.access,
                 not_null: Vec::new(),
                 slots: None,
+                written: None,
             },
             items: checks,
             body: self.body,
@@ -233,23 +235,34 @@ fn specified(method: &Method, entity: &Type, of: &str) -> TokenStream {
 
 /// A check that the arguments are the entity's key.
 pub(super) fn key_check(method: &Method, entity: &Type, attribute: &str) -> Result<TokenStream> {
-    if method.arguments.is_empty() {
+    key_check_of(
+        method,
+        &method.arguments,
+        quote!(#entity),
+        &format!("`{}`", text(entity)),
+        attribute,
+    )
+}
+
+/// A check that `arguments` are the key of `entity`, which people know by `name`.
+pub(super) fn key_check_of(
+    method: &Method,
+    arguments: &[Argument],
+    entity: TokenStream,
+    name: &str,
+    attribute: &str,
+) -> Result<TokenStream> {
+    let Some(first) = arguments.first() else {
         return Err(method.arguments_error(format!(
-            "{attribute} takes the key of `{}`: add an argument for each of its columns",
-            text(entity)
+            "{attribute} takes the key of {name}: add an argument for each of its columns"
         )));
-    }
-    let names = method.arguments.iter().map(|argument| &argument.name);
-    let span = method
-        .arguments
-        .first()
-        .map_or(entity.span(), |argument| argument.ident.span());
+    };
+    let names = arguments.iter().map(|argument| &argument.name);
     let message = format!(
-        "the arguments of `{}` must be the key of `{}`: its columns, under their names, in their order",
+        "the arguments of `{}` must be the key of {name}: its columns, under their names, in their order",
         method.ident,
-        text(entity)
     );
-    Ok(quote_spanned! {span=>
+    Ok(quote_spanned! {first.ident.span()=>
         const _: () = ::core::assert!(
             ::shelfmark::__private::crud::is_key::<#entity>(&[#(#names),*]),
             "{}",

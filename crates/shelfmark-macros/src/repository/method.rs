@@ -112,7 +112,8 @@ impl Method {
         self.specs_besides(&[])
     }
 
-    fn specs_besides(&self, slots: &[&str]) -> TokenStream {
+    /// The same without those of `slots`.
+    pub(crate) fn specs_besides(&self, slots: &[&str]) -> TokenStream {
         let specs = self.besides(slots).map(|argument| {
             let (name, ty) = (&argument.name, elided(&argument.ty));
             quote_spanned!(ty.span()=> ::shelfmark::__private::ParamSpec::of::<#ty>(#name))

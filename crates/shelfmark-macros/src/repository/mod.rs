@@ -94,7 +94,7 @@ fn without_attribute(item: &TraitItemFn) -> Error {
         name.span(),
         format!(
             "say what `{name}` does: #[query(\"…\")], #[exec(\"…\")], or one of #[find], #[list], \
-             #[insert], #[update], #[upsert], #[delete], #[restore]"
+             #[insert], #[update], #[patch], #[upsert], #[delete], #[restore]"
         ),
     )
 }

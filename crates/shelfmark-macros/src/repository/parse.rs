@@ -7,11 +7,11 @@ use syn::spanned::Spanned as _;
 use syn::{Attribute, Error, LitStr, Meta, Path, Result, Token, parenthesized};
 
 use crate::fields::Errors;
-use crate::query_text::{Sql, Texts};
+use crate::query_text::{Scope, Sql, Texts};
 use crate::suggest::nearest;
 
 /// The attributes that say what a method does.
-const OPERATIONS: [&str; 13] = [
+const OPERATIONS: [&str; 14] = [
     "find",
     "list",
     "insert",
@@ -23,6 +23,7 @@ const OPERATIONS: [&str; 13] = [
     "delete",
     "delete_many",
     "restore",
+    "patch",
     "query",
     "exec",
 ];
@@ -108,6 +109,7 @@ pub(crate) enum Crud {
     },
     Delete(Way),
     DeleteMany(Way),
+    Patch,
 }
 
 /// What becomes of rows.
@@ -126,6 +128,7 @@ pub(crate) struct Written {
     pub(crate) sql: Sql,
     /// Columns that are never NULL, whatever the schema says.
     pub(crate) not_null: Vec<LitStr>,
+    pub(crate) scope: Scope,
 }
 
 /// Whether the attribute is ours, so that it does not stay on the method.
@@ -201,6 +204,7 @@ fn read(attribute: &Attribute) -> Result<Declaration> {
                 "insert" => Crud::Insert,
                 "update" => Crud::Update,
                 "update_many" => Crud::UpdateMany,
+                "patch" => Crud::Patch,
                 _ => Crud::Delete(Way::Restore),
             })
         }
@@ -326,6 +330,7 @@ fn written(attribute: &Attribute, name: &str) -> Result<Written> {
     }
     let mut texts = Texts::default();
     let mut not_null = None;
+    let mut scope = Scope::default();
     attribute.parse_args_with(|input: ParseStream<'_>| {
         while !input.is_empty() {
             if Texts::is_next(input) {
@@ -337,15 +342,24 @@ fn written(attribute: &Attribute, name: &str) -> Result<Written> {
                         format!("write the SQL as a string literal: #[{name}(\"…\")]"),
                     )
                 })?;
-                if option != "not_null" {
-                    return Err(unknown_option(&option));
-                }
-                input.parse::<Token![=]>()?;
-                if not_null.replace(strings(input)?).is_some() {
-                    return Err(Error::new(
-                        option.span(),
-                        "`not_null` stands twice; name several columns as (\"a\", \"b\")",
-                    ));
+                match scope.take(&option.to_string()) {
+                    Some(true) => {}
+                    Some(false) => {
+                        return Err(Error::new(
+                            option.span(),
+                            format!("`{option}` stands twice; keep one"),
+                        ));
+                    }
+                    None if option == "not_null" => {
+                        input.parse::<Token![=]>()?;
+                        if not_null.replace(strings(input)?).is_some() {
+                            return Err(Error::new(
+                                option.span(),
+                                "`not_null` stands twice; name several columns as (\"a\", \"b\")",
+                            ));
+                        }
+                    }
+                    None => return Err(unknown_option(&option)),
                 }
             }
             comma(input)?;
@@ -355,15 +369,26 @@ fn written(attribute: &Attribute, name: &str) -> Result<Written> {
     Ok(Written {
         sql: texts.finish(missing)?,
         not_null: not_null.unwrap_or_default(),
+        scope,
     })
 }
 
 fn unknown_option(option: &Ident) -> Error {
-    const KNOWN: [&str; 4] = ["file", "postgres", "sqlite", "not_null"];
+    const KNOWN: [&str; 6] = [
+        "file",
+        "postgres",
+        "sqlite",
+        "not_null",
+        "with_deleted",
+        "across_tenants",
+    ];
     let message = match nearest(&option.to_string(), KNOWN) {
         Some(meant) => format!("unknown option `{option}`; did you mean `{meant}`?"),
         None => {
-            format!("unknown option `{option}`; use `file`, `postgres`, `sqlite` or `not_null`")
+            format!(
+                "unknown option `{option}`; use `file`, `postgres`, `sqlite`, `not_null`, `with_deleted` or \
+                 `across_tenants`"
+            )
         }
     };
     Error::new(option.span(), message)

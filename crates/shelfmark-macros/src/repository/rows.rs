@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{LitStr, Result, Type};
 
-use super::crud::{Answer, Draft, same_type, text, write};
+use super::crud::{Answer, Draft, key_check_of, same_type, text, write};
 use super::method::{Argument, Method, elided};
 use super::plan::{Call, Plan, found, handle, nothing, touched};
 use crate::arity::{self, Arity};
@@ -62,6 +62,91 @@ pub(super) fn update(method: &Method) -> Result<Plan> {
         ),
         render: quote!(::shelfmark::__private::crud::update::text::<#entity>(dialect, #returning)),
         params: quote!(|| ::shelfmark::__private::crud::update::params::<#entity>()),
+        row: answer.row().cloned(),
+        access: write(),
+        checks,
+        body,
+    }
+    .plan())
+}
+
+pub(super) fn patch(method: &Method) -> Result<Plan> {
+    let wanted = "#[patch] takes the key and then what to set: `show_id: &str, patch: &ShowPatch`";
+    let [keys @ .., argument] = method.arguments.as_slice() else {
+        return Err(method.arguments_error(wanted));
+    };
+    let ty = match arity::bare(&argument.ty) {
+        Type::Reference(reference) => arity::bare(&reference.elem),
+        other => other,
+    };
+    let (Type::Path(_), [_, ..]) = (ty, keys) else {
+        return Err(method.arguments_error(wanted));
+    };
+    let ty = elided(ty);
+    let entity = quote_spanned!(ty.span()=> <#ty as ::shelfmark::__private::Patchable>::Entity);
+    let name = format!("the entity of `{}`", text(&ty));
+    let mut checks = key_check_of(method, keys, entity.clone(), &name, "#[patch]")?;
+    checks.extend(quote! {
+        static TEXTS: ::shelfmark::__private::Texts = ::shelfmark::__private::Texts::new();
+    });
+    let besides = [argument.name.as_str()];
+    let (on, key, specs) = (
+        handle(),
+        method.args_besides(&besides),
+        method.specs_besides(&besides),
+    );
+    let value = reference(argument);
+    let call = |function: &str| {
+        let function = Ident::new(function, Span::call_site());
+        quote_spanned! {argument.ty.span()=>
+            ::shelfmark::__private::crud::patch::#function::<#ty>(
+                #on, &STATEMENT, &TEXTS, #key, #value,
+            )
+            .await
+        }
+    };
+    let mut same = |row: &Type| {
+        checks.extend(quote_spanned! {row.span()=>
+            const _: fn(#row) -> #entity = |row| row;
+        });
+    };
+    let (answer, body, what) = match Arity::of(method.output.value())? {
+        Arity::Bool => (
+            Answer::Count,
+            touched(call("count")),
+            "answers whether it was there",
+        ),
+        Arity::Count => (
+            Answer::Count,
+            call("count"),
+            "answers how many rows that were",
+        ),
+        Arity::Nothing => (
+            Answer::Count,
+            found(method, call("count")),
+            "`NotFound` when it is not there",
+        ),
+        Arity::Optional(row) => {
+            same(&row);
+            let what = "answers with it as stored, `None` when it is not there";
+            (Answer::Row(row), call("optional"), what)
+        }
+        Arity::One(row) => {
+            same(&row);
+            let what = "answers with it as stored, `NotFound` when it is not there";
+            (Answer::Row(row), call("one"), what)
+        }
+        _ => {
+            return Err(method.answer_error(
+                "#[patch] answers with the entity, `Option` of it, `bool`, `u64` or `()`",
+            ));
+        }
+    };
+    let returning = answer.returning();
+    Ok(Draft {
+        doc: format!("Sets the columns that the patch names, in the row with this key; {what}."),
+        render: quote!(::shelfmark::__private::crud::patch::full_text::<#ty>(dialect, #returning)),
+        params: quote!(|| ::shelfmark::__private::crud::patch::params::<#ty>(#specs)),
         row: answer.row().cloned(),
         access: write(),
         checks,

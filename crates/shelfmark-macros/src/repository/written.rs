@@ -245,6 +245,7 @@ fn plan(
             access: written.sql.access(),
             not_null: written.not_null,
             slots,
+            written: Some(written.sql.written(written.scope)),
         },
         items: quote!(#tracked #check #checks),
         body: answer.map(|answer| answer.body).unwrap_or_default(),

@@ -125,6 +125,7 @@ impl View<'_> {
             access: quote!(::shelfmark::__private::Access::Read),
             not_null: Vec::new(),
             slots: None,
+            written: None,
         };
         let method = format!("{}::{}", self.input.ident, naming::plain(edge.ident));
         let line = quote_spanned!(edge.ident.span()=> ::core::line!());

@@ -26,6 +26,12 @@ pub trait Shows {
     #[query("SELECT 1", notnull = "a")]
     async fn mistyped(&self) -> Result<i64>;
 
+    #[query("SELECT 1", with_deletd)]
+    async fn mistyped_word(&self) -> Result<i64>;
+
+    #[query("SELECT 1", across_tenants, across_tenants)]
+    async fn said_twice(&self) -> Result<i64>;
+
     #[query("SELECT 1", postgres = "SELECT 2")]
     async fn both(&self) -> Result<i64>;
 

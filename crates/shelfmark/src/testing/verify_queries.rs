@@ -60,7 +60,7 @@ pub fn verify_on_sqlite(migrations: &[Migration]) -> Result<()> {
     block_on(async {
         let db = Db::memory().await?;
         db.migrate(migrations).await?;
-        db.verify().await
+        verified(&db).await
     })
 }
 
@@ -85,10 +85,19 @@ pub fn verify_on_postgres(migrations: &[Migration]) -> Result<()> {
     block_on(async {
         let db = Db::connect(config).await?;
         db.migrate(migrations).await?;
-        let verified = db.verify().await;
+        let verified = verified(&db).await;
         db.close().await?;
         verified
     })
+}
+
+/// Prepares every statement; the warnings are printed, for a test has no log.
+async fn verified(db: &Db) -> Result<()> {
+    let report = db.verify_report().await?;
+    for warning in &report.warnings {
+        eprintln!("warning: {warning}");
+    }
+    report.into_result()
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -37,6 +37,7 @@ mod nulls;
 mod page_cursors;
 mod page_walks;
 mod pages;
+mod patch;
 mod refusals;
 mod savepoints;
 mod skew;
