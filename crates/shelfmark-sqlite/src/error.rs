@@ -113,7 +113,7 @@ fn classify(code: i32, message: Option<&str>, at: Circumstances<'_>) -> Error {
             with_message(ErrorKind::InvalidInput, "the value was refused", message)
         }
         ffi::SQLITE_RANGE => with_message(ErrorKind::Encode, "no such parameter", message),
-        ffi::SQLITE_READONLY if at.reads_only => Error::new(ErrorKind::Other).with_detail(
+        ffi::SQLITE_READONLY if at.reads_only => Error::new(ErrorKind::Unsupported).with_detail(
             "the statement writes, but it was declared to read, or its transaction is read-only",
         ),
         ffi::SQLITE_READONLY => Error::new(ErrorKind::Connection).with_detail(format!(

@@ -200,13 +200,12 @@ pub(super) fn closed() -> Error {
 
 /// Whether a failure of this kind left the server's transaction as it was: nothing was sent, or only the decoding failed.
 fn harmless(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Decode
-            | ErrorKind::Encode
-            | ErrorKind::Unsupported
-            | ErrorKind::TransactionClosed
-    )
+    match error.kind() {
+        ErrorKind::Decode | ErrorKind::Encode | ErrorKind::TransactionClosed => true,
+        // A code is the server's: it has seen the statement, and PostgreSQL goes on with nothing after that.
+        ErrorKind::Unsupported => error.code().is_none(),
+        _ => false,
+    }
 }
 
 /// The channel of one handle.
