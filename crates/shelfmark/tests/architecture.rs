@@ -14,11 +14,12 @@ const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 const PORTABILITY: &str = include_str!("../../../PORTABILITY.md");
 
 /// What each crate of the library may depend on of the others.
-const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
     ("shelfmark-core", &[]),
     ("shelfmark-macros", &["shelfmark-core"]),
     ("shelfmark-sqlite", &["shelfmark-core"]),
     ("shelfmark-postgres", &["shelfmark-core"]),
+    ("shelfmark-kv", &["shelfmark-core"]),
     (
         "shelfmark",
         &[
@@ -32,7 +33,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
 ];
 
 /// What only an engine may know.
-const DRIVERS: [&str; 4] = ["rusqlite", "tokio-postgres", "deadpool", "socket2"];
+const DRIVERS: [&str; 5] = ["rusqlite", "tokio-postgres", "deadpool", "socket2", "redis"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -124,7 +125,7 @@ fn crates_depend_downwards_only() {
 #[test]
 fn only_engines_know_drivers() {
     for (name, _) in MAY_DEPEND_ON {
-        let is_engine = ["shelfmark-sqlite", "shelfmark-postgres"].contains(&name);
+        let is_engine = ["shelfmark-sqlite", "shelfmark-postgres", "shelfmark-kv"].contains(&name);
         let drivers = dependencies(name);
         let knows = drivers.iter().any(|one| DRIVERS.contains(&one.as_str()));
         assert_eq!(knows, is_engine, "{name}: {drivers:?}");
