@@ -239,10 +239,13 @@ fn check(signature: &Signature, errors: &mut Errors) {
             name.span(),
             format!("the test is given its database: async fn {name}(db: Db); use #[tokio::test] where none is needed"),
         )),
-        Some(FnArg::Receiver(receiver)) => errors.push(Error::new_spanned(
-            receiver,
-            "a test has no `self`; write `db: Db`",
-        )),
+        Some(FnArg::Receiver(receiver)) => {
+            errors.push(Error::new_spanned(
+                receiver,
+                "a test has no `self`; write `db: Db`",
+            ));
+            arguments.next();
+        }
         Some(FnArg::Typed(argument)) => {
             if let Type::Reference(reference) = &*argument.ty {
                 errors.push(Error::new_spanned(

@@ -1,10 +1,10 @@
 //! The database of one test: where it lies, and that nothing of it is left.
 
-use std::path::{Path, PathBuf};
-
 use shelfmark_core::config::{DatabaseConfig, Misuse, Target};
 use shelfmark_core::{Error, ErrorKind, Result};
+use tokio::runtime::{Builder, Runtime};
 
+use super::file::File;
 use super::postgres::Database;
 use crate::Migration;
 use crate::db::Db;
@@ -36,10 +36,10 @@ pub struct Project {
 pub(super) enum Ground {
     /// In memory, gone with its handle.
     Memory,
-    /// In a folder of its own.
-    File(Folder),
+    /// In a folder of its own, already migrated.
+    File(File),
     /// On a server, already migrated.
-    Server(Database),
+    Server(Box<Database>),
 }
 
 impl Ground {
@@ -51,10 +51,12 @@ impl Ground {
     ) -> Result<Option<Ground>> {
         Ok(Some(match on {
             On::Memory => Ground::Memory,
-            On::Sqlite => Ground::File(Folder::new()?),
+            On::Sqlite => Ground::File(File::migrated(migrations)?),
             On::Postgres => match shelfmark_core::config::test_database_url() {
                 None => return Ok(None),
-                Some(url) => Ground::Server(Database::migrated(&url, project, migrations)?),
+                Some(url) => {
+                    Ground::Server(Box::new(Database::migrated(&url, project, migrations)?))
+                }
             },
         }))
     }
@@ -63,50 +65,31 @@ impl Ground {
     pub(super) async fn open(&self, migrations: &[Migration]) -> Result<Db> {
         let target = match self {
             Ground::Memory => Target::Memory,
-            Ground::File(folder) => Target::Sqlite {
-                path: folder.0.join("test.db"),
-            },
+            Ground::File(file) => Target::Sqlite { path: file.path() },
             Ground::Server(database) => Target::Postgres(database.target()),
         };
         let config = DatabaseConfig::new(target).with_misuse(Misuse::Error);
         let db = Db::connect(config).await?;
-        if !matches!(self, Ground::Server(_)) && !migrations.is_empty() {
+        if matches!(self, Ground::Memory) && !migrations.is_empty() {
             db.migrate(migrations).await?;
         }
         Ok(db)
     }
 }
 
-/// A temporary folder, removed when it is dropped.
-#[derive(Debug)]
-pub(super) struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Result<Folder> {
-        let name = format!("shelfmark-test-{:016x}", fastrand::u64(..));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).map_err(|error| failed_at(&path, error))?;
-        Ok(Folder(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            eprintln!("{} was not removed: {error}", self.0.display());
+/// A runtime of the calling thread alone, or with threads of its own.
+pub(super) fn runtime(workers: Option<usize>) -> Result<Runtime> {
+    let mut builder = match workers {
+        None => Builder::new_current_thread(),
+        Some(workers) => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(workers.max(1));
+            builder
         }
-    }
-}
-
-fn failed_at(path: &Path, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Other)
-        .with_detail(format!("{} cannot be made", path.display()))
-        .with_source(error)
-}
-
-/// What the operating system refused.
-pub(super) fn failed(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Other)
-        .with_detail("no runtime can be started")
-        .with_source(error)
+    };
+    builder.enable_all().build().map_err(|error| {
+        Error::new(ErrorKind::Other)
+            .with_detail("no runtime can be started")
+            .with_source(error)
+    })
 }

@@ -2,6 +2,7 @@
 
 mod assert_statements;
 mod count;
+mod file;
 mod ground;
 mod observer;
 mod postgres;

@@ -6,9 +6,9 @@ use std::process::{ExitCode, Termination};
 use std::time::Duration;
 
 use shelfmark_core::Result;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
-use super::ground::{Ground, On, Project};
+use super::ground::{Ground, On, Project, runtime};
 use super::strict::Strict;
 use crate::Migration;
 use crate::db::Db;
@@ -81,21 +81,9 @@ impl<'m> Setup<'m> {
         let Some(ground) = Ground::new(on, self.project, self.migrations)? else {
             return Ok(None);
         };
-        let runtime = self.runtime()?;
+        let runtime = runtime(self.workers)?;
         let db = runtime.block_on(ground.open(self.migrations))?;
         Ok(Some((runtime, ground, db)))
-    }
-
-    fn runtime(&self) -> Result<Runtime> {
-        let mut builder = match self.workers {
-            None => Builder::new_current_thread(),
-            Some(workers) => {
-                let mut builder = Builder::new_multi_thread();
-                builder.worker_threads(workers.max(1));
-                builder
-            }
-        };
-        builder.enable_all().build().map_err(super::ground::failed)
     }
 
     fn case<T>(

@@ -3,7 +3,7 @@
 use shelfmark_core::config::{DatabaseConfig, Target};
 use shelfmark_core::{Error, ErrorKind, Result};
 
-use super::ground::Project;
+use super::ground::{Project, runtime};
 use super::postgres::Database;
 use crate::Migration;
 use crate::db::Db;
@@ -57,7 +57,7 @@ macro_rules! verify_queries {
 /// # Errors
 /// What [`Db::migrate`] and [`Db::verify`] answer.
 pub fn verify_on_sqlite(migrations: &[Migration]) -> Result<()> {
-    block_on(async {
+    runtime(None)?.block_on(async {
         let db = Db::memory().await?;
         db.migrate(migrations).await?;
         verified(&db).await
@@ -82,7 +82,7 @@ pub fn verify_on_postgres(migrations: &[Migration]) -> Result<()> {
     };
     let database = Database::empty(&url, PROJECT)?;
     let config = DatabaseConfig::new(Target::Postgres(database.target()));
-    block_on(async {
+    runtime(None)?.block_on(async {
         let db = Db::connect(config).await?;
         db.migrate(migrations).await?;
         let verified = verified(&db).await;
@@ -98,12 +98,4 @@ async fn verified(db: &Db) -> Result<()> {
         eprintln!("warning: {warning}");
     }
     report.into_result()
-}
-
-fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new(ErrorKind::Other).with_source(error))?
-        .block_on(work)
 }

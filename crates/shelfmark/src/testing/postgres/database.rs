@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use shelfmark_core::config::{DatabaseConfig, PostgresTarget, Target};
 use shelfmark_core::{Error, ErrorKind, Result};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 use super::names::{Kind, Names};
 use super::server::Server;
 use super::template;
 use crate::Migration;
-use crate::testing::ground::{Project, failed};
+use crate::testing::ground::{Project, runtime};
 
 /// The first server that can be told how to copy, in the way it calls itself.
 const KNOWS_STRATEGIES: u32 = 150_000;
@@ -52,10 +52,7 @@ impl Database {
         };
         let names = Names::new(project, &target);
         let name = names.test();
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(failed)?;
+        let runtime = runtime(None)?;
         let server = runtime.block_on(Server::connect(&target, &name))?;
         // From here on a failure drops what was made so far.
         let database = Database {
