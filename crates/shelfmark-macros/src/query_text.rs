@@ -387,7 +387,7 @@ mod tests {
     fn what_no_statement_may_be_is_refused() {
         assert!(refusal("\"BEGIN\"").contains("db.transaction"));
         assert!(refusal("\"SELECT 1; SELECT 2\"").contains("one statement per method"));
-        assert!(refusal("\"SELECT {*} FROM a {page}\"").contains("comes with a later version"));
+        assert!(refusal("\"SELECT {*} FROM a {pgae}\"").contains("did you mean `{page}`?"));
         assert!(refusal("\"SELECT {title} FROM a\"").contains("`:title` for an argument"));
         assert!(refusal("file = \"no/such.sql\"").contains("no file `no/such.sql`"));
     }

@@ -366,14 +366,14 @@ mod tests {
 
     #[test]
     fn braces_hold_a_slot_or_are_refused() {
-        for slot in ["{*}", "{ * }", "{s.*}", "{filters}"] {
+        for slot in ["{*}", "{ * }", "{s.*}", "{filters}", "{s.filters}"] {
             assert_eq!(cut(slot), [(Slot, slot)]);
         }
         for (sql, found) in [
             ("{}", "`{}`"),
             ("{1,2}", "`{1,2}`"),
             ("{\"a\": 1}", "`{\"a\": 1}`"),
-            ("{s.name}", "`{s.name}`"),
+            ("{s.na me}", "`{s.na me}`"),
         ] {
             let (message, place) = refusal(sql);
             assert_eq!(place, sql);
