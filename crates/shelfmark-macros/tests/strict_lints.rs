@@ -125,3 +125,43 @@ fn generated_code_passes_strict_lints() {
     impl Private for Fake {}
     drop(used(&Fake));
 }
+
+/// What lists of users hold.
+#[derive(Filters, Debug, Default)]
+#[filters(User)]
+pub struct UserFilters {
+    /// The key.
+    #[filter(eq)]
+    pub r#type: Option<i64>,
+    #[filter(any, column = r#type)]
+    types: Vec<i64>,
+    /// Beyond a key.
+    #[filter(sql = "{table}.type > :beyond", with(beyond: i64 = |least| least + 1))]
+    pub least: Option<i64>,
+    #[filter(sql = "TRUE")]
+    all: bool,
+}
+
+/// What lists of users are sorted by.
+#[derive(SortBy, Debug)]
+#[sort(User)]
+pub enum UserSort {
+    /// The key.
+    Type,
+    /// Its absolute value.
+    #[sort(sql = "abs({table}.type)", ty = i64)]
+    Size,
+}
+
+/// Lists of users.
+#[repository(entity = User)]
+pub trait UserLists {
+    /// One page.
+    #[query("SELECT {*} FROM users WHERE {filters} ORDER BY {sort} {page}")]
+    async fn page(
+        &self,
+        filters: Option<&UserFilters>,
+        sort: Option<Sort<UserSort>>,
+        page: &PageRequest,
+    ) -> Result<Page<User>>;
+}

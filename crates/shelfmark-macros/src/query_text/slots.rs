@@ -97,11 +97,15 @@ pub(super) fn slots(text: &Text, template: &Template) -> Result<Vec<(Slot, usize
 
 fn unknown(name: &str) -> String {
     let known = Slot::ALL.map(|(_, name)| name);
-    match nearest(name, known) {
-        Some(meant) => format!("`{{{name}}}` is not a slot; did you mean `{{{meant}}}`?"),
+    let (alias, plain) = match name.rsplit_once('.') {
+        Some((alias, plain)) => (format!("{alias}."), plain),
+        None => (String::new(), name),
+    };
+    match nearest(plain, known) {
+        Some(meant) => format!("`{{{name}}}` is not a slot; did you mean `{{{alias}{meant}}}`?"),
         None => format!(
             "`{{{name}}}` is not a slot; write `{{*}}` or `{{alias.*}}` for the columns of the return \
-             type, `{{filters}}`, `{{sort}}` or `{{page}}` for what a call brings, `:{name}` for an argument"
+             type, `{{filters}}`, `{{sort}}` or `{{page}}` for what a call brings, `:{plain}` for an argument"
         ),
     }
 }

@@ -189,9 +189,9 @@ impl Filled {
         let sorts = self.sort.as_ref().map_or_else(none, |argument| {
             let ty = of(argument);
             some(quote_spanned! {argument.ty.span()=>
-                || ::shelfmark::__private::slots::sorts_of::<
+                ::shelfmark::__private::slots::sorts_of::<
                     <#ty as ::shelfmark::__private::Sorted>::Key
-                >()
+                >
             })
         });
         let keyset = self.page.as_ref().map_or_else(none, |argument| {
@@ -201,7 +201,7 @@ impl Filled {
             })
         });
         let tenant = self.tenant.as_ref().map_or_else(none, |entity| {
-            some(quote!(|| ::shelfmark::__private::slots::tenant_of::<#entity>()))
+            some(quote!(::shelfmark::__private::slots::tenant_of::<#entity>))
         });
         let (cursors, counted) = (page.is_some(), page == Some(true));
         quote! {

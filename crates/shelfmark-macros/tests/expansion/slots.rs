@@ -9,7 +9,7 @@ use crate::channel::{Ran, Recorder};
 
 #[derive(Entity, Debug)]
 #[entity(table = "tracks")]
-pub struct Track {
+pub(crate) struct Track {
     #[id]
     pub track_id: i64,
     pub name: String,
@@ -19,7 +19,7 @@ pub struct Track {
 
 #[derive(Filters, Default)]
 #[filters(Track)]
-pub struct TrackFilters {
+pub(crate) struct TrackFilters {
     #[filter(eq)]
     pub genre: Option<String>,
     #[filter(between, column = seconds)]
@@ -42,7 +42,7 @@ pub struct TrackFilters {
 
 #[derive(SortBy)]
 #[sort(Track)]
-pub enum TrackSort {
+pub(crate) enum TrackSort {
     Name,
     Seconds,
     #[sort(sql = "lower({table}.name)", ty = String, column = folded)]
@@ -50,7 +50,7 @@ pub enum TrackSort {
 }
 
 #[repository(entity = Track)]
-pub trait Tracks {
+pub(crate) trait Tracks {
     #[query("SELECT name FROM tracks WHERE {filters} ORDER BY {sort} {page}")]
     async fn page(
         &self,
@@ -88,12 +88,12 @@ fn tracks(handle: &Handle) -> &Repo<TracksRepo> {
 
 /// The text and the values of the only statement that ran.
 fn only(ran: Vec<Ran>) -> (String, Vec<String>) {
-    let [Ran { sql, values, .. }] = <[Ran; 1]>::try_from(ran).expect("one statement");
+    let [Ran { sql, values, .. }] = <[Ran; 1]>::try_from(ran).unwrap();
     (sql, values)
 }
 
 fn condition(sql: &str) -> &str {
-    let (_, condition) = sql.split_once("WHERE ").expect("a condition");
+    let (_, condition) = sql.split_once("WHERE ").unwrap();
     condition
 }
 
@@ -310,7 +310,7 @@ fn samples(method: &str, dialect: Dialect) -> Result<Vec<Sample>> {
     let found = STATEMENTS
         .iter()
         .find(|statement| statement.method == method);
-    found.expect("a declared statement").samples(dialect)
+    found.unwrap().samples(dialect)
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn what_is_verified_has_every_filter_and_every_key() -> Result<()> {
             .collect())
     };
     let [bare, name, seconds, folded, mixed, count] =
-        <[String; 6]>::try_from(texts(Dialect::Sqlite)?).expect("six texts");
+        <[String; 6]>::try_from(texts(Dialect::Sqlite)?).unwrap();
     let all = r#""genre" = ?1 AND "seconds" BETWEEN ?2 AND ?3 AND instr("name", ?4) > 0 AND "name" GLOB ?5 AND "seconds" IN rarray(?6) AND "genre" NOT IN rarray(?7) AND "genre" IS NULL AND "genre" IS NOT NULL AND ("tracks".seconds < ?8 OR ?8 IS NULL) AND ("tracks".seconds = 0)"#;
     assert_eq!(
         bare,
