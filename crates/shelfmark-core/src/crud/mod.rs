@@ -1,6 +1,6 @@
 //! The statements that follow from an entity: the text of each, and the values it takes, side by side.
 //!
-//! A caller's values come first, in their own order; then those that the library adds ([`managed`]): the time, the first
+//! A caller's values come first, in their own order; then those that the library adds (`managed.rs`): the time, the first
 //! version, the tenant. Both halves of a statement ask the same list of additions for its positions, so a text and its
 //! values cannot come apart. The texts are constant: whatever the values are, and however many rows there are.
 
