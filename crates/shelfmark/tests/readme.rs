@@ -6,9 +6,11 @@
 mod tour;
 
 const README: &str = include_str!("../../../README.md");
-const EXAMPLES: [&str; 2] = [
+const EXAMPLES: [&str; 4] = [
     include_str!("../examples/first.rs"),
     include_str!("../examples/tour.rs"),
+    include_str!("../examples/daily.rs"),
+    include_str!("testing.rs"),
 ];
 
 /// The lines that are not empty, without their indentation.
