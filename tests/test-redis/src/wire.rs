@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+const END: &[u8] = b"+PONG\r\n";
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Sends a command to the server on `port`, and answers what it said, with the signs of the protocol in it.
@@ -19,10 +20,19 @@ pub(crate) fn ask(port: u16, password: Option<&str>, command: &[&str]) -> anyhow
         text.push_str(&encoded(&["AUTH", password]));
     }
     text.push_str(&encoded(command));
-    text.push_str(&encoded(&["QUIT"]));
+    // Marks the end of the answer. Not QUIT, which a sentinel doesn't know.
+    text.push_str(&encoded(&["PING"]));
     stream.write_all(text.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(END) {
+        let mut part = [0; 4096];
+        match stream.read(&mut part)? {
+            0 => bail!("the server hung up"),
+            length => answer.extend(part.iter().take(length)),
+        }
+    }
+    answer.truncate(answer.len() - END.len());
+    let answer = String::from_utf8_lossy(&answer);
     let answer = match password {
         Some(_) => answer
             .strip_prefix("+OK\r\n")
