@@ -64,6 +64,15 @@ impl Value {
     }
 }
 
+impl Value {
+    pub(super) fn leases_mut(&mut self) -> Result<&mut Leases> {
+        match self {
+            Value::Leases(leases) => Ok(leases),
+            _ => Err(wrong_type()),
+        }
+    }
+}
+
 macro_rules! as_collection {
     ($name:ident, $name_mut:ident, $variant:ident, $type:ty) => {
         impl Value {
@@ -87,4 +96,3 @@ macro_rules! as_collection {
 as_collection!(hash, hash_mut, Hash, BTreeMap<String, Bytes>);
 as_collection!(list, list_mut, List, VecDeque<Bytes>);
 as_collection!(set, set_mut, Set, BTreeSet<String>);
-as_collection!(leases, leases_mut, Leases, Leases);
