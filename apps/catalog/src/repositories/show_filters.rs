@@ -48,13 +48,13 @@ pub struct ShowFilters {
     #[filter(
         sqlite(file = "src/repositories/sql/found_by_words.sqlite.sql"),
         postgres(file = "src/repositories/sql/found_by_words.postgres.sql"),
-        with(words: String = words_typed)
+        with(words: String = |text| words_typed(text))
     )]
     pub q: Option<String>,
 }
 
 /// The words that are looked for, or a mark that is no word, which nothing has.
-fn words_typed(text: &String) -> String {
+fn words_typed(text: &str) -> String {
     SearchWords::typed(text).map_or_else(|| "-".to_owned(), |words| words.as_str().to_owned())
 }
 

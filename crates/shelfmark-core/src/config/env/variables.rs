@@ -136,7 +136,13 @@ mod tests {
 
     #[test]
     fn all_wrong_variables_are_told_at_once_and_right_ones_are_read() {
-        let pairs = [("A", "20ms"), ("B", "2s"), ("C", "x"), ("D", "0"), ("E", "")];
+        let pairs = [
+            ("A", "20ms"),
+            ("B", "2s"),
+            ("C", "x"),
+            ("D", "0"),
+            ("E", ""),
+        ];
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut variables = Variables::from_pairs(pairs);
         let twenty = Some(Duration::from_millis(20));
