@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -49,6 +49,8 @@ pub(super) struct Wire {
     opened: Instant,
     /// When the first call since the last answer was made, in microseconds after `opened`, plus one; 0 without any.
     asked: AtomicU64,
+    /// Whether anything was ever answered on it.
+    has_answered: AtomicBool,
     /// Rung when it is not to be used any more.
     lost: Arc<Notify>,
 }
@@ -156,6 +158,7 @@ impl Link {
             match timeout_at(deadline, wire.send(request)).await {
                 Ok(Ok(values)) => {
                     wire.asked.store(0, Relaxed);
+                    wire.has_answered.store(true, Relaxed);
                     return Ok(values);
                 }
                 Ok(Err(error)) => {
@@ -244,10 +247,10 @@ async fn keep(dial: Dial, status: watch::Sender<Status>) {
                     connection,
                     opened: Instant::now(),
                     asked: AtomicU64::new(0),
+                    has_answered: AtomicBool::new(false),
                     lost: lost.clone(),
                 });
-                let opened = wire.opened;
-                status.send_replace(Status::Up(wire));
+                status.send_replace(Status::Up(wire.clone()));
                 lost.notified().await;
                 tracing::warn!(place, "the connection was lost; connecting again");
                 let reason = Some(Arc::from("the connection was lost"));
@@ -256,7 +259,7 @@ async fn keep(dial: Dial, status: watch::Sender<Status>) {
                     is_refusal: false,
                 });
                 // A server that hangs up at once is as good as away.
-                if opened.elapsed() > SILENCE {
+                if wire.has_answered.load(Relaxed) || wire.opened.elapsed() > SILENCE {
                     backoff.reset();
                 }
             }
