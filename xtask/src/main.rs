@@ -1,12 +1,14 @@
 //! The project's own commands: `cargo xtask test`, `ci`, `bench` and `services`.
 //!
-//! They need Rust and nothing else: what the tests need beside it, PostgreSQL, is found, or
+//! They need Rust and nothing else: what the tests need beside it, PostgreSQL and Redis, is found, or
 //! installed, and started here.
 
 mod bench;
 mod ci;
 mod interrupt;
+mod package;
 mod postgres_package;
+mod redis_package;
 mod report;
 mod services;
 mod test;
@@ -33,9 +35,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs all tests, on every engine, with a PostgreSQL server started for them.
+    /// Runs all tests, on every engine, with a PostgreSQL server and a Redis started for them.
     ///
-    /// Uses the server of TEST_DATABASE_URL when that is set. Otherwise PostgreSQL's programs are
+    /// Uses the servers of TEST_DATABASE_URL and TEST_REDIS_URL when those are set. Otherwise PostgreSQL's programs are
     /// searched in PG_BINDIR, on the PATH and where packages put them, and installed with the
     /// system's package manager when they are missing.
     Test {
@@ -49,7 +51,7 @@ enum Command {
     /// Measures contestants side by side in one run.
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Starts a throwaway PostgreSQL, prints its DATABASE_URL and keeps it until Ctrl-C.
+    /// Starts a throwaway PostgreSQL and Redis, prints their URLs and keeps them until Ctrl-C.
     Services,
 }
 

@@ -7,9 +7,9 @@ use std::process::{Command, ExitCode, Stdio};
 use test_postgres::Server;
 
 use crate::interrupt::Interrupts;
-use crate::postgres_package;
 use crate::report::Report;
 use crate::workspace::cargo;
+use crate::{postgres_package, redis_package};
 
 /// Names the server for the tests; see `test_postgres::TestDatabase`.
 const VARIABLE: &str = "TEST_DATABASE_URL";
@@ -17,7 +17,7 @@ const VARIABLE: &str = "TEST_DATABASE_URL";
 /// Runs the tests and sums them up. The exit status is that of the tests.
 pub(crate) fn run(args: &[OsString], interrupts: &Interrupts) -> anyhow::Result<ExitCode> {
     let mut report = Report::new(interrupts);
-    let postgres = run_steps(args, None, interrupts, &mut report)?;
+    let servers = run_steps(args, None, interrupts, &mut report)?;
     let verdict = if interrupts.exit_code().is_some() {
         "interrupted"
     } else if report.has_passed() {
@@ -26,15 +26,15 @@ pub(crate) fn run(args: &[OsString], interrupts: &Interrupts) -> anyhow::Result<
         "FAILED"
     };
     eprintln!(
-        "\ncargo xtask test: {verdict} after {} on {postgres}: {}",
+        "\ncargo xtask test: {verdict} after {} on {servers}: {}",
         report.took(),
         report.line()
     );
     Ok(report.exit_code())
 }
 
-/// Adds the steps of the tests to `report`. The server lives as long as they run. Returns what the
-/// server was, in words.
+/// Adds the steps of the tests to `report`. The servers live as long as they run. Returns what they
+/// were, in words.
 ///
 /// `profile` is nextest's, for when NEXTEST_PROFILE doesn't name one.
 pub(crate) fn run_steps(
@@ -59,10 +59,25 @@ pub(crate) fn run_steps(
             format!("the server of {VARIABLE}"),
         ),
     };
-    eprintln!("tests run on {postgres}");
+    let given = env::var_os(test_redis::VARIABLE).filter(|url| !url.is_empty());
+    let redis = if given.is_some() {
+        None
+    } else {
+        Some(start_redis(interrupts)?)
+    };
+    let (redis_url, redis) = match &redis {
+        Some(server) => (server.url().into(), format!("Redis {}", server.version())),
+        None => (
+            given.unwrap_or_default(),
+            format!("the server of {}", test_redis::VARIABLE),
+        ),
+    };
+    let environment = [(VARIABLE, &url), (test_redis::VARIABLE, &redis_url)];
+    let servers = format!("{postgres} and {redis}");
+    eprintln!("tests run on {servers}");
     if has_nextest() {
         let mut nextest = cargo();
-        nextest.args(nextest_line(args)).env(VARIABLE, &url);
+        nextest.args(nextest_line(args)).envs(environment);
         if let Some(profile) = profile
             && env::var_os("NEXTEST_PROFILE").is_none()
         {
@@ -71,10 +86,7 @@ pub(crate) fn run_steps(
         report.run("tests", &mut nextest)?;
         if args.is_empty() {
             let line = ["test", "--workspace", "--all-features", "--doc"];
-            report.run(
-                "documentation tests",
-                cargo().args(line).env(VARIABLE, &url),
-            )?;
+            report.run("documentation tests", cargo().args(line).envs(environment))?;
         }
     } else {
         eprintln!(
@@ -83,13 +95,21 @@ pub(crate) fn run_steps(
         );
         report.run(
             "tests",
-            cargo().args(cargo_test_line(args)).env(VARIABLE, &url),
+            cargo().args(cargo_test_line(args)).envs(environment),
         )?;
     }
-    Ok(postgres)
+    Ok(servers)
 }
 
-/// Starts the server that all tests share.
+/// Starts the Redis that all tests share.
+pub(crate) fn start_redis(interrupts: &Interrupts) -> anyhow::Result<test_redis::Server> {
+    redis_package::ensure(interrupts)?;
+    let server = test_redis::Server::start()?;
+    interrupts.check()?;
+    Ok(server)
+}
+
+/// Starts the PostgreSQL that all tests share.
 pub(crate) fn start_server(interrupts: &Interrupts) -> anyhow::Result<Server> {
     postgres_package::ensure(interrupts)?;
     let server = Server::start()?;

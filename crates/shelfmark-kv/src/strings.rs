@@ -15,8 +15,7 @@ use crate::limits::{check_count, check_optional_ttl, invalid};
 /// and code `OOM` when there is no room, and, on Redis, with `Connection` and `Timeout`. A write whose answer was lost
 /// has [`OutcomeUnknown`](crate::OutcomeUnknown) as its cause.
 ///
-/// Cancel safety: a dropped call may or may not be done; one that is done is done as a whole, [`set_many`]
-/// (Strings::set_many) key by key.
+/// Cancel safety: a dropped call is done as a whole or not at all, [`set_many`](Strings::set_many) key by key.
 pub trait Strings {
     /// The value of a key, if it is there.
     ///

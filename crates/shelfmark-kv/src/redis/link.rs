@@ -166,9 +166,10 @@ impl Link {
                         return Err(Failure::Server(error));
                     }
                     wire.lost.notify_one();
+                    // The keeper is to notice first: the same connection would be taken again, and callers that try
+                    // again at once would leave it no time to.
+                    self.until_replaced(&wire, deadline).await;
                     if std::mem::take(&mut may_repeat) {
-                        // The keeper is to notice first, or the same connection would be taken again.
-                        self.until_replaced(&wire, deadline).await;
                         continue;
                     }
                     return Err(lost(&self.place, intent).into());

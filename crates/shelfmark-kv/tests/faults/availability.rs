@@ -120,7 +120,10 @@ async fn a_store_comes_back_within_a_second_of_its_server_also_when_idle() -> an
         let caller = tokio::spawn({
             let kv = kv.clone();
             async move {
-                while !idle {
+                if idle {
+                    return;
+                }
+                loop {
                     let _ = kv.get("a").await;
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
