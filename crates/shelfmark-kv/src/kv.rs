@@ -1,5 +1,6 @@
 //! [`Kv`]: the handle on the engine that the environment chose.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -29,14 +30,14 @@ use crate::redis::Redis;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Kv {
     pub(crate) engine: Engine,
     prefix: Arc<str>,
     max_value_bytes: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Engine {
     Memory(Arc<Memory>),
     Redis(Arc<Redis>),
@@ -151,10 +152,41 @@ impl Kv {
     }
 }
 
+impl fmt::Debug for Kv {
+    /// The engine and the prefix; no key and no value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let engine = match &self.engine {
+            Engine::Memory(_) => "in process",
+            Engine::Redis(_) => "redis",
+        };
+        f.debug_struct("Kv")
+            .field("engine", &engine)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Names the method in the error of `call`.
 pub(crate) async fn named<T>(
     method: &'static str,
     call: impl Future<Output = Result<T>> + Send,
 ) -> Result<T> {
     call.await.map_err(|error| error.with_method(method))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Strings;
+
+    #[tokio::test]
+    async fn debug_of_a_store_shows_no_key_and_no_value() -> Result<()> {
+        let kv = Kv::in_process().prefixed("p:");
+        kv.set("k3y", b"s3cret", None).await?;
+        assert_eq!(
+            format!("{kv:?}"),
+            r#"Kv { engine: "in process", prefix: "p:", .. }"#
+        );
+        Ok(())
+    }
 }

@@ -154,6 +154,23 @@ impl Locked<'_> {
         true
     }
 
+    /// Lets a key make way for others no more.
+    pub(super) fn keep(&mut self, key: &str) {
+        let Some(entry) = self.live(key).filter(|entry| entry.may_go) else {
+            return;
+        };
+        entry.may_go = false;
+        let Some(end) = entry.end_us else {
+            return;
+        };
+        let keys = &mut *self.keys;
+        if let Some((key, _)) = keys.entries.get_key_value(key) {
+            let place = (end, key.clone());
+            keys.may_go.remove(&place);
+            keys.ending.insert(place);
+        }
+    }
+
     /// Stores `value` in place of whatever was there.
     pub(super) fn put(
         &mut self,

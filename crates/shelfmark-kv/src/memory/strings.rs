@@ -105,6 +105,8 @@ impl Memory {
                 Ok(count)
             },
         )?;
+        // A string that is counted up is a counter from now on.
+        shard.keep(key);
         if let Some(ttl) = ttl_ms.filter(|_| is_new) {
             let end = shard.end_after(ttl);
             shard.set_end(key, Some(end));

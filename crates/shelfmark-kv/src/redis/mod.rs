@@ -45,6 +45,30 @@ pub(crate) struct Redis {
     hub: Hub,
 }
 
+/// Says in the log when the server may throw counters, lists and locks away to make room.
+async fn warn_of_eviction(nodes: &Nodes, timeout: Duration) {
+    let mut question = redis::cmd("INFO");
+    question.arg("memory");
+    // Some users may not ask; then nothing is known.
+    let Ok(info) = nodes.call("", &question, Intent::Read, timeout).await else {
+        return;
+    };
+    let text = match &info {
+        Value::VerbatimString { text, .. } | Value::SimpleString(text) => text.as_str(),
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
+        _ => return,
+    };
+    let says = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+    let policy = says("maxmemory_policy:").unwrap_or("noeviction");
+    if says("maxmemory:").is_some_and(|limit| limit != "0") && policy != "noeviction" {
+        tracing::warn!(
+            policy,
+            "this Redis makes room by deleting keys, which may be counters, lists, limits and locks; give them a server \
+             with maxmemory-policy noeviction"
+        );
+    }
+}
+
 /// A command that begins with `name` and `key`.
 fn on_key(name: &str, key: &str) -> Cmd {
     let mut command = redis::cmd(name);
@@ -84,6 +108,7 @@ impl Redis {
         let nodes = Arc::new(nodes);
         if !config.lazy {
             nodes.ready(config.connect_timeout).await?;
+            warn_of_eviction(&nodes, config.timeout).await;
         }
         Ok(Redis {
             timeout: config.timeout,

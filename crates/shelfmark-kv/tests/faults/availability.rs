@@ -279,3 +279,35 @@ async fn a_lock_whose_server_stands_still_is_lost_when_its_time_is_over() -> any
     assert!(new.token() > lock.token());
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_store_leaves_no_connection_behind() -> anyhow::Result<()> {
+    let server = Server::start()?;
+    let connections = || -> anyhow::Result<usize> {
+        Ok(server.ask(&["CLIENT", "LIST"])?.matches(" addr=").count())
+    };
+    let before = connections()?;
+    let kv = connect(&server.url()).await?;
+    let subscription = kv.subscribe(&["a"]).await?;
+    let waiter = tokio::spawn({
+        let kv = kv.clone();
+        async move { kv.pop_wait(&["l"], Duration::from_secs(60)).await }
+    });
+    let deadline = Instant::now() + Duration::from_secs(10);
+    // The shared one, that of messages, and that of the list.
+    while connections()? < before + 3 {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    waiter.abort();
+    drop((kv, subscription));
+    while connections()? > before {
+        assert!(
+            Instant::now() < deadline,
+            "{} are left",
+            connections()? - before
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
