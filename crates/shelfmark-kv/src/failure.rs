@@ -52,13 +52,11 @@ pub(crate) fn overflow() -> Error {
     invalid("the counter would leave the range of 64 bits; it stays as it was")
 }
 
-/// There is no room for more.
-pub(crate) fn full(what: &str) -> Error {
+/// There is no room for more. `detail` says where and what to do.
+pub(crate) fn full(detail: &'static str) -> Error {
     Error::new(ErrorKind::Other)
         .with_code("OOM")
-        .with_detail(format!(
-            "there is no room for more in {what}, and only strings with a time to live make way; nothing was changed"
-        ))
+        .with_detail(detail)
 }
 
 /// The deadline passed.

@@ -11,6 +11,8 @@ use super::entry::{ENTRY_BYTES, Entry, Value};
 use super::{Memory, Room};
 use crate::failure::full;
 
+const FULL: &str = "there is no room for more in this process, where only strings with a time to live make way, and \
+                    nothing was changed; raise KV_MAX_KEYS or KV_MAX_BYTES";
 /// How many ended keys a write clears away, beside those that it meets.
 const SWEPT_PER_WRITE: usize = 4;
 
@@ -218,7 +220,7 @@ impl Locked<'_> {
             self.make_room(key, 0, growth)?;
         }
         let Some(entry) = self.keys.entries.get_mut(key) else {
-            return Err(full("this process"));
+            return Err(full(FULL));
         };
         let before = entry.bytes;
         let answer = change(&mut entry.value, &mut entry.bytes);
@@ -294,6 +296,6 @@ impl Locked<'_> {
                 return Ok(());
             }
         }
-        Err(full("this process (KV_MAX_KEYS, KV_MAX_BYTES)"))
+        Err(full(FULL))
     }
 }

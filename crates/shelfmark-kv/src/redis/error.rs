@@ -115,7 +115,9 @@ pub(super) fn refused(error: &ServerError) -> Error {
         "WRONGTYPE" => return wrong_type(),
         "NOTANUMBER" => return not_a_number(),
         "TOOMANY" => return too_many(words_of_ours(words)),
-        "OOM" => full("the server (maxmemory)"),
+        "OOM" => full(
+            "the server has no memory left (maxmemory), and nothing was changed; give it more, or let keys end",
+        ),
         "ERR" if words.contains("would overflow") => overflow(),
         "ERR" if words.contains("not an integer") => not_a_number(),
         "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" => unavailable(
@@ -170,4 +172,94 @@ fn words_of_ours(words: &str) -> &'static str {
         .into_iter()
         .find(|word| words.contains(word))
         .unwrap_or("parts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_millis(250);
+
+    fn server(code: &str, words: &str) -> Error {
+        let error = redis::make_extension_error(code.to_owned(), Some(words.to_owned()));
+        refused(&ServerError::try_from(error).unwrap())
+    }
+
+    #[test]
+    fn a_lost_answer_says_whether_the_call_may_have_been_done() {
+        for (error, text, is_unknown) in [
+            (
+                unreachable("redis at h:1", WAIT, Some("it answered LOADING")),
+                "redis at h:1 cannot be reached: it answered LOADING; waited 250ms, and nothing was sent",
+                false,
+            ),
+            (
+                lost("redis at h:1", Intent::Read),
+                "the connection to redis at h:1 was lost before the answer",
+                false,
+            ),
+            (
+                lost("redis at h:1", Intent::Write),
+                "the connection to redis at h:1 was lost before the answer, so the call may or may not have been done; \
+                 look before trying again",
+                true,
+            ),
+            (
+                silent("redis at h:1", WAIT, Intent::Read),
+                "timed out after 250ms waiting for redis at h:1",
+                false,
+            ),
+            (
+                silent("redis at h:1", WAIT, Intent::Write),
+                "timed out after 250ms waiting for redis at h:1, so the call may or may not have been done",
+                true,
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(OutcomeUnknown::is_cause_of(&error), is_unknown, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_refuses_has_a_class_and_shows_none_of_its_words() {
+        for (code, words, kind) in [
+            ("WRONGTYPE", "s3cret", ErrorKind::InvalidInput),
+            ("OOM", "command s3cret not allowed", ErrorKind::Other),
+            (
+                "ERR",
+                "increment or decrement would overflow",
+                ErrorKind::InvalidInput,
+            ),
+            (
+                "ERR",
+                "value is not an integer or out of range",
+                ErrorKind::InvalidInput,
+            ),
+            ("ERR", "syntax error s3cret", ErrorKind::Other),
+            ("LOADING", "s3cret", ErrorKind::Connection),
+            ("READONLY", "s3cret", ErrorKind::Connection),
+            ("MASTERDOWN", "s3cret", ErrorKind::Connection),
+            ("CLUSTERDOWN", "s3cret", ErrorKind::Connection),
+            ("BUSY", "s3cret", ErrorKind::Connection),
+            ("MISCONF", "s3cret", ErrorKind::Other),
+            ("CROSSSLOT", "s3cret", ErrorKind::InvalidInput),
+            ("NOPERM", "s3cret", ErrorKind::InvalidConfig),
+            ("NOAUTH", "s3cret", ErrorKind::InvalidConfig),
+            ("TOOMANY", "members", ErrorKind::InvalidInput),
+            ("SOMETHING", "s3cret", ErrorKind::Other),
+        ] {
+            let error = server(code, words);
+            assert_eq!(error.kind(), kind, "{code}: {error}");
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+            assert!(!OutcomeUnknown::is_cause_of(&error));
+        }
+        assert_eq!(
+            server("OOM", "s3cret").to_string(),
+            "the server has no memory left (maxmemory), and nothing was changed; give it more, or let keys end (OOM)"
+        );
+        assert_eq!(
+            server("TOOMANY", "members").to_string(),
+            "there are more than 10000 members; ask for them in pieces"
+        );
+    }
 }
