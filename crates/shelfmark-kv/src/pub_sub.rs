@@ -42,7 +42,7 @@ pub enum Event {
     Resumed,
 }
 
-/// Messages to whoever listens right now: at most once, kept nowhere.
+/// Messages to whoever listens right now: at most once, kept nowhere, those of one sender in their order.
 ///
 /// Every method fails with `InvalidInput` for a channel, pattern or message that is too long, and, on Redis, with
 /// `Connection` and `Timeout`.

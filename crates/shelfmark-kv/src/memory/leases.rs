@@ -48,48 +48,47 @@ fn held_bytes(receipt: &str, item: &[u8]) -> usize {
 
 impl Memory {
     pub(crate) fn take(&self, keys: &TakeKeys, receipt: &str, lease_ms: u64) -> Result<Found> {
-        let new = || Value::Leases(Leases::default());
-        let again = {
-            let mut leases = self.shard(&keys.leases);
-            let (now, end_us) = (leases.now, leases.end_after(lease_ms));
-            leases.shrink(&keys.leases, |value, _| {
-                let leases = value.leases_mut()?;
-                let Some((end, first)) = leases.by_end.first().cloned() else {
-                    return Ok(None);
-                };
-                if end > now {
-                    return Ok(Some(Found::Nothing {
-                        back_in: Some(Duration::from_micros(end - now)),
-                    }));
-                }
-                let Some(held) = leases.remove(&first) else {
-                    return Ok(None);
-                };
-                let deliveries = held.deliveries.saturating_add(1);
-                let item = held.item;
-                leases.insert(
-                    receipt,
-                    Held {
-                        item: item.clone(),
-                        deliveries,
-                        end_us,
-                    },
-                );
-                Ok(Some(Found::Item { item, deliveries }))
-            })?
-        };
-        let nothing = match again.flatten() {
+        // The leases are beside the list, in its shard.
+        let mut shard = self.shard(&keys.list);
+        let (now, end_us) = (shard.now, shard.end_after(lease_ms));
+        let first = shard.shrink(&keys.leases, |value, _| {
+            let leases = value.leases_mut()?;
+            let Some((end, first)) = leases.by_end.first().cloned() else {
+                return Ok(None);
+            };
+            if end > now {
+                return Ok(Some(Found::Nothing {
+                    back_in: Some(Duration::from_micros(end - now)),
+                }));
+            }
+            let Some(held) = leases.remove(&first) else {
+                return Ok(None);
+            };
+            let deliveries = held.deliveries.saturating_add(1);
+            let item = held.item;
+            leases.insert(
+                receipt,
+                Held {
+                    item: item.clone(),
+                    deliveries,
+                    end_us,
+                },
+            );
+            Ok(Some(Found::Item { item, deliveries }))
+        })?;
+        let nothing = match first.flatten() {
             Some(found @ Found::Item { .. }) => return Ok(found),
             Some(nothing) => nothing,
             None => Found::Nothing { back_in: None },
         };
-        let Some(item) = self.pop(&keys.list, crate::lists::End::Front)? else {
+        let item = shard.read(&keys.list, |value| Ok(value.list()?.front().cloned()))?;
+        let Some(item) = item.flatten() else {
             return Ok(nothing);
         };
-        let mut leases = self.shard(&keys.leases);
-        let end_us = leases.end_after(lease_ms);
+        // What may fail for lack of room comes first, and only then the item leaves the list.
         let growth = held_bytes(receipt, &item);
-        let kept = leases.change(&keys.leases, growth, new, |value, bytes| {
+        let new = || Value::Leases(Leases::default());
+        shard.change(&keys.leases, growth, new, |value, bytes| {
             let held = Held {
                 item: item.clone(),
                 deliveries: 1,
@@ -98,19 +97,17 @@ impl Memory {
             value.leases_mut()?.insert(receipt, held);
             *bytes += growth;
             Ok(())
-        });
-        drop(leases);
-        match kept {
-            Ok(()) => Ok(Found::Item {
-                item,
-                deliveries: 1,
-            }),
-            Err(error) => {
-                // It took that room a moment ago.
-                self.push(&keys.list, crate::lists::End::Front, &[&item])?;
-                Err(error)
+        })?;
+        shard.shrink(&keys.list, |list, bytes| {
+            if let Some(item) = list.list_mut()?.pop_front() {
+                *bytes -= item_bytes(&item);
             }
-        }
+            Ok(())
+        })?;
+        Ok(Found::Item {
+            item,
+            deliveries: 1,
+        })
     }
 
     pub(crate) fn ack(&self, keys: &TakeKeys, receipt: &str) -> Result<bool> {

@@ -27,6 +27,7 @@ use self::time::TimeSource;
 use crate::config::KvConfig;
 use crate::inbox::{Registration, Registry};
 use crate::keys::TimeLeft;
+use crate::limits::hash_tag;
 
 /// A power of two, so that the shard is some bits of the hash.
 const SHARDS: usize = 16;
@@ -73,8 +74,10 @@ impl Memory {
     }
 
     fn shard_number(&self, key: &str) -> usize {
+        // What operations keep beside a key has its tag, and so its shard: one lock holds both.
+        let tag = hash_tag(key).unwrap_or(key);
         // Truncation is the point: some bits of the hash.
-        (self.hasher.hash_one(key) as usize) % SHARDS
+        (self.hasher.hash_one(tag) as usize) % SHARDS
     }
 
     pub(crate) fn delete(&self, key: &str) -> Result<bool> {

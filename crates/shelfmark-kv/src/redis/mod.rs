@@ -71,8 +71,13 @@ async fn warn_of_eviction(nodes: &Nodes, timeout: Duration) {
 
 /// A command that begins with `name` and `key`.
 fn on_key(name: &str, key: &str) -> Cmd {
-    let mut command = redis::cmd(name);
-    command.arg(key);
+    on_key_with_room(name, key, 0)
+}
+
+/// As [`on_key`], with room for some more arguments of `bytes` bytes together.
+fn on_key_with_room(name: &str, key: &str, bytes: usize) -> Cmd {
+    let mut command = Cmd::with_capacity(6, name.len() + key.len() + bytes + 32);
+    command.arg(name).arg(key);
     command
 }
 
@@ -197,7 +202,8 @@ impl Redis {
     pub(crate) async fn publish(&self, channel: &str, message: &[u8]) -> Result<()> {
         let mut command = on_key("PUBLISH", channel);
         command.arg(message);
-        self.write(channel, &command).await.map(drop)
+        // In a cluster always the server that subscribers ask first: between servers messages lose their order.
+        self.write("", &command).await.map(drop)
     }
 
     pub(crate) async fn subscribe(

@@ -8,12 +8,12 @@ use super::error::{Failure, Intent};
 use super::script::{
     ACQUIRE, CHECK, COMPARE_AND_DELETE, COMPARE_AND_SET, INCR_WITHIN, RENEW, RESET,
 };
-use super::{Redis, answer, on_key};
+use super::{Redis, answer, on_key, on_key_with_room};
 use crate::gcra::Decision;
 use crate::strings::parse_count;
 
 fn set_command(key: &str, value: &[u8], ttl_ms: Option<u64>) -> Cmd {
-    let mut command = on_key("SET", key);
+    let mut command = on_key_with_room("SET", key, value.len());
     command.arg(value);
     if let Some(ttl) = ttl_ms {
         command.arg("PX").arg(ttl);

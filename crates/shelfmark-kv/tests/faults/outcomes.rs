@@ -196,3 +196,13 @@ async fn what_a_server_refuses_is_told_by_class() -> anyhow::Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_take_without_room_leaves_the_item_in_its_list() -> anyhow::Result<()> {
+    let kv = Kv::connect(KvConfig::from_url("memory:")?.with_room(1, 8 * 1024)).await?;
+    kv.push_back("l", &[b"x", b"y"]).await?;
+    let error = kv.take("l", LONG, Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.code(), Some("OOM"), "{error}");
+    assert_eq!(kv.list_range("l", 0, -1).await?.concat(), b"xy");
+    Ok(())
+}
