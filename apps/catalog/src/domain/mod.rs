@@ -17,6 +17,6 @@ pub use names::{
 };
 pub use search::{NewTitleWords, PersonMatch, TitleMatch, TitleWords};
 pub use search_words::{SearchWords, words_of};
-pub use show::{NewShow, Show, ShowDetails, ShowRecord, YearCount};
+pub use show::{NewShow, Show, ShowDetails, ShowPatch, ShowRecord, YearCount};
 pub(crate) use text::{is_direction_mark, is_invisible, same_name};
 pub use text::{tidy, tidy_lines};

@@ -1,7 +1,7 @@
 //! Films and series.
 
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shelfmark::prelude::*;
 
 use super::kind::ShowKind;
@@ -75,6 +75,21 @@ impl From<NewShow> for Show {
             description: new.description,
         }
     }
+}
+
+/// What is changed of a show; what is absent stays as it is, and null takes away what is there.
+#[derive(Patch, Clone, Debug, Default, Deserialize)]
+#[patch(Show)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShowPatch {
+    /// When it came into the catalogue.
+    pub date_added: Change<Option<Date>>,
+    /// The age it is meant for.
+    pub rating: Change<Option<String>>,
+    /// `121 min` or `3 Seasons`.
+    pub duration: Change<Option<String>>,
+    /// What it is about.
+    pub description: Change<Option<String>>,
 }
 
 /// A show with the names it is described with, in order: what an import or a client hands over.

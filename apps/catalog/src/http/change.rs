@@ -5,12 +5,13 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use jiff::civil::Date;
 use serde::Deserialize;
-use shelfmark::Db;
+use shelfmark::{Change, Db};
 use shelfmark_axum::{Json, Path, Problem, Query};
 
 use super::shows::no_show;
 use crate::domain::{
-    NewShow, ShowDetails, ShowKind, ShowRecord, fold, limits, same_name, tidy, tidy_lines,
+    NewShow, ShowDetails, ShowKind, ShowPatch, ShowRecord, fold, limits, same_name, tidy,
+    tidy_lines,
 };
 use crate::repositories::{
     ActorsExt as _, CountriesExt as _, DirectorsExt as _, GenresExt as _, Shows as _,
@@ -111,6 +112,42 @@ pub(super) async fn replace(
         })
         .await?;
     Ok(Json(stored(&db, &record.show.show_id).await?))
+}
+
+pub(super) async fn change(
+    State(db): State<Db>,
+    Path(show_id): Path<String>,
+    Query(()): Query<()>,
+    Json(patch): Json<ShowPatch>,
+) -> Result<Json<ShowDetails>, Problem> {
+    let patch = ShowPatch {
+        date_added: patch.date_added,
+        rating: changed("rating", patch.rating, tidy, limits::RATING_CHARS)?,
+        duration: changed("duration", patch.duration, tidy, limits::DURATION_CHARS)?,
+        description: changed(
+            "description",
+            patch.description,
+            tidy_lines,
+            limits::DESCRIPTION_CHARS,
+        )?,
+    };
+    if !db.shows().change(&show_id, &patch).await? {
+        return Err(no_show(&show_id));
+    }
+    Ok(Json(stored(&db, &show_id).await?))
+}
+
+/// The change with its text, if it sets one, as [`filled`] gives it.
+fn changed(
+    field: &str,
+    change: Change<Option<String>>,
+    tidy: fn(&str) -> String,
+    longest: usize,
+) -> Result<Change<Option<String>>, Problem> {
+    match change {
+        Change::Set(Some(text)) => Ok(Change::Set(Some(filled(field, &text, tidy, longest)?))),
+        other => Ok(other),
+    }
 }
 
 pub(super) async fn remove(

@@ -15,7 +15,7 @@ use super::{change, list, page, search, shows};
 /// | `GET /` | the page |
 /// | `GET /shows` | a page of shows by filters, sort, limit and cursor |
 /// | `POST /shows` | adds a show |
-/// | `GET`, `PUT`, `DELETE /shows/{id}` | one show, its replacement, its removal |
+/// | `GET`, `PUT`, `PATCH`, `DELETE /shows/{id}` | one show, its replacement, a change of it, its removal |
 /// | `GET /shows/recent?year=` | the newest shows released in that year or later |
 /// | `GET /search?q=` | the shows that a person means who types that, the best matches first |
 /// | `GET /genres` | every genre with the number of its shows |
@@ -35,6 +35,7 @@ pub fn router(db: Db) -> Router {
             "/shows/{id}",
             get(shows::details)
                 .put(change::replace)
+                .patch(change::change)
                 .delete(change::remove),
         )
         .route("/search", get(search::search))

@@ -3,7 +3,7 @@
 use shelfmark::prelude::*;
 
 use super::show_filters::{ShowFilters, ShowSort};
-use crate::domain::{NewShow, Show, ShowDetails, YearCount};
+use crate::domain::{NewShow, Show, ShowDetails, ShowPatch, YearCount};
 
 /// Films and series.
 ///
@@ -27,6 +27,10 @@ pub trait Shows {
     /// Replaces a show.
     #[update]
     async fn update(&self, show: &Show) -> Result<Show>;
+
+    /// Changes what the patch says; what is absent in it stays.
+    #[patch]
+    async fn change(&self, show_id: &str, patch: &ShowPatch) -> Result<bool>;
 
     /// Removes a show; what joins it to names goes with it.
     #[delete]

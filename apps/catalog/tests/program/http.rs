@@ -314,6 +314,21 @@ on_both_engines! {
         service.get(ALIEN)?.problem(404);
     }
 
+    fn a_patch_changes_what_it_says_and_nothing_else(place) {
+        let service = Service::start(place)?;
+        service.post("/shows", JSON, &alien().to_string())?;
+        let before = service.get(ALIEN)?.json();
+        let after = service.patch(ALIEN, &json!({"rating": null, "duration": " 117  min "}))?.json();
+        assert_eq!((&after["rating"], &after["duration"]), (&Value::Null, &json!("117 min")));
+        for kept in ["title", "release_year", "description", "date_added", "directors", "genres"] {
+            assert_eq!(before[kept], after[kept], "{kept}");
+        }
+        assert_eq!(service.patch(ALIEN, &json!({}))?.json(), after);
+        service.patch(ALIEN, &json!({"title": "Another"}))?.problem(422);
+        assert!(service.patch(ALIEN, &json!({"rating": " "}))?.problem(422).contains("rating"));
+        service.patch("/shows/unknown", &json!({"rating": "R"}))?.problem(404);
+    }
+
     fn a_wrong_body_is_refused_and_named(place) {
         let service = Service::start(place)?;
         let post = |change: &dyn Fn(&mut Value)| {

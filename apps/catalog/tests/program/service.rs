@@ -171,6 +171,14 @@ impl Service {
         answer(request.send(body.to_string())?)
     }
 
+    pub fn patch(&self, path: &str, body: &Value) -> Result<Answer> {
+        let request = self
+            .agent
+            .patch(format!("{}{path}", self.base))
+            .header("content-type", "application/json");
+        answer(request.send(body.to_string())?)
+    }
+
     /// Asks it to end, as a service manager does, and gives its exit code.
     pub fn terminate(mut self) -> Result<Option<i32>> {
         signal(&self.child, "TERM")?;
