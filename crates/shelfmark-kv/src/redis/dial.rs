@@ -15,6 +15,9 @@ use tokio::time::timeout;
 
 use crate::config::RedisLogin;
 
+/// How many calls wait to be written before further callers wait in turn: with fewer, tasks wake each other one by one.
+const QUEUED_CALLS: usize = 256;
+
 /// How a server is found and asked.
 #[derive(Clone, Debug)]
 pub(super) struct Dial {
@@ -68,6 +71,7 @@ impl Dial {
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(None)
                 .set_response_timeout(None)
+                .set_pipeline_buffer_size(QUEUED_CALLS)
                 .set_push_sender(push);
             let client = Client::open(self.info(&host, port, login)?)?;
             client
