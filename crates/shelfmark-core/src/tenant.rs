@@ -26,7 +26,10 @@ impl Tenant {
             (Kind::Number(number), Type::I64) => Some(ValueRef::I64(*number)),
             (Kind::Number(number), Type::I32) => i32::try_from(*number).ok().map(ValueRef::I32),
             (Kind::Number(number), Type::I16) => i16::try_from(*number).ok().map(ValueRef::I16),
-            (Kind::Text(text), Type::Text) => Some(ValueRef::Text(Cow::Borrowed(text))),
+            // PostgreSQL cannot store a NUL.
+            (Kind::Text(text), Type::Text) if !text.contains('\0') => {
+                Some(ValueRef::Text(Cow::Borrowed(text)))
+            }
             (Kind::Uuid(uuid), Type::Uuid) => Some(ValueRef::Uuid(*uuid)),
             _ => None,
         }

@@ -19,6 +19,15 @@ use shelfmark::{Finding, VerifyReport};
 
 use crate::records::{Invoice, Task};
 
+#[derive(Filters, Default)]
+#[filters(Task)]
+struct BesideInvoices {
+    #[filter(
+        sql = "EXISTS (SELECT 1 FROM invoices AS i WHERE i.reference = {table}.title AND i.deleted_at IS NULL)"
+    )]
+    invoiced: bool,
+}
+
 #[repository]
 trait Reports {
     /// `{*}` names the column as well, but that does not look at it.
@@ -45,6 +54,8 @@ trait Reports {
         "SELECT count(amount) FROM books LEFT JOIN invoices ON reference = title WHERE deleted_at IS NULL"
     )]
     async fn joins_all_tenants(&self) -> Result<i64>;
+    #[query("SELECT {*} FROM tasks WHERE deleted_at IS NULL AND {filters}")]
+    async fn filters_by_all_tenants(&self, filters: &BesideInvoices) -> Result<Vec<Task>>;
     #[query("SELECT amount FROM invoices WHERE tenant_id = :tenant_id AND deleted_at IS NULL")]
     async fn names_the_tenant(&self, tenant_id: i64) -> Result<Vec<i64>>;
     #[query(
@@ -102,7 +113,7 @@ on_every_engine! {
         let error = db.verify().await.unwrap_err();
         let source = std::error::Error::source(&error).unwrap();
         let report = source.downcast_ref::<VerifyReport>().unwrap();
-        assert_eq!(methods(&report.findings), ["sees_all_tenants", "joins_all_tenants"]);
+        assert_eq!(methods(&report.findings), ["sees_all_tenants", "joins_all_tenants", "filters_by_all_tenants"]);
         let [finding] = named(&report.findings, "joins_all_tenants")[..] else {
             panic!("one finding")
         };

@@ -141,13 +141,22 @@ pub(crate) fn conditions_text(
                 };
                 sql.push('(');
                 fragments_text(sql, dialect, written, alias, *position);
-                sql.push(')');
+                close(sql);
             }
         }
     }
     if let Some(more) = more {
         and(sql);
         sql.push_str(more);
+    }
+    sql.push(')');
+}
+
+/// The closing parenthesis behind written SQL, on a line of its own where a comment may end the text.
+pub(crate) fn close(sql: &mut String) {
+    let last = sql.rsplit('\n').next().unwrap_or_default();
+    if last.contains("--") {
+        sql.push('\n');
     }
     sql.push(')');
 }

@@ -12,7 +12,7 @@ pub use between::{Between, Bounds};
 pub use condition::{Comparison, Condition, Fragment, Test};
 pub use present::Present;
 
-pub(crate) use condition::{conditions_text, fragments_text, specs_of};
+pub(crate) use condition::{close, conditions_text, fragments_text, specs_of};
 
 /// A type whose fields are conditions. Derive it.
 ///

@@ -9,7 +9,7 @@ use super::sort_by::{SortColumn, SortText};
 use super::{Cursor, Slice};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::fragments_text;
+use crate::filter::{close, fragments_text};
 use crate::render::{placeholder, quoted};
 use crate::row::{ColumnSpec, Flow, FromRow, RawRow, Row, RowSink, column_map};
 use crate::value::{ValueRef, any};
@@ -47,7 +47,7 @@ impl Term {
         };
         sql.push('(');
         fragments_text(sql, dialect, written, alias, 0);
-        sql.push(')');
+        close(sql);
     }
 }
 
@@ -214,9 +214,9 @@ pub(crate) struct Cut {
     pub(crate) limit: u16,
     /// Whether it was read from its end.
     pub(crate) backwards: bool,
-    /// Whether it began at a cursor, so that there are rows on its other side.
-    pub(crate) entered: bool,
     pub(crate) binding: String,
+    /// The place where it began, if it began at a cursor: then there are rows on its other side.
+    pub(crate) place: Option<Vec<ValueRef<'static>>>,
     /// The columns of the order.
     pub(crate) keys: Vec<ColumnSpec>,
 }
@@ -229,6 +229,8 @@ pub(crate) struct PageCollector<T> {
     /// Where in the result the columns of the order are.
     key_columns: Vec<usize>,
     limit: usize,
+    /// The place where the page begins, which no row of it can have.
+    place: Option<Vec<ValueRef<'static>>>,
     first: Option<Vec<ValueRef<'static>>>,
     last: Option<Vec<ValueRef<'static>>>,
     /// Whether there was a row too many.
@@ -236,8 +238,13 @@ pub(crate) struct PageCollector<T> {
 }
 
 impl<T: FromRow> PageCollector<T> {
-    pub(crate) fn new(limit: u16, keys: Vec<ColumnSpec>) -> Box<Self> {
+    pub(crate) fn new(
+        limit: u16,
+        keys: Vec<ColumnSpec>,
+        place: Option<Vec<ValueRef<'static>>>,
+    ) -> Box<Self> {
         Box::new(PageCollector {
+            place,
             rows: Vec::new(),
             map: Vec::new(),
             keys,
@@ -289,6 +296,9 @@ impl<T: FromRow> RowSink for PageCollector<T> {
             return Ok(Flow::Enough);
         }
         let key = self.key_of(row)?;
+        if self.place.as_ref() == Some(&key) {
+            return Err(without_effect());
+        }
         self.rows.push(T::from_row(&Row::new(row, &self.map))?);
         if self.first.is_none() {
             self.first = Some(key.clone());
@@ -302,12 +312,20 @@ impl<T: FromRow> RowSink for PageCollector<T> {
     }
 
     fn next_batch(&self) -> Box<dyn RowSink> {
-        let mut next = PageCollector::<T>::new(0, self.keys.clone());
+        let mut next = PageCollector::<T>::new(0, self.keys.clone(), self.place.clone());
         next.limit = self.limit;
         next.map.clone_from(&self.map);
         next.key_columns.clone_from(&self.key_columns);
         next
     }
+}
+
+/// Otherwise the same page would come again and again.
+fn without_effect() -> Error {
+    Error::new(ErrorKind::Unsupported).with_detail(
+        "the condition of the cursor does not bound the rows of the result, as in the ON of an outer join or in one part of \
+         a UNION: write `{after}` where it does",
+    )
 }
 
 fn missing(key: &str) -> Error {
@@ -330,7 +348,7 @@ impl Cut {
             ..
         } = collected;
         // What is beyond the end of reading, and what was there before its beginning.
-        let (mut beyond, mut before) = (more, self.entered);
+        let (mut beyond, mut before) = (more, self.place.is_some());
         if self.backwards {
             items.reverse();
             std::mem::swap(&mut first, &mut last);

@@ -12,8 +12,8 @@ mod text;
 use crate::dialect::Dialect;
 use crate::entity::Entity;
 use crate::error::Result;
-use crate::filter::Condition;
-use crate::page::{SortBy, SortColumn};
+use crate::filter::{Condition, Test, fragments_text};
+use crate::page::{SortBy, SortColumn, SortText};
 use crate::render::Part;
 use crate::row::ColumnSpec;
 use crate::texts::Texts;
@@ -59,6 +59,37 @@ pub struct Slots {
     pub tenant: Option<fn() -> Option<ColumnSpec>>,
     /// The texts that calls needed so far.
     pub texts: Texts,
+}
+
+impl Slots {
+    /// The SQL that was written by hand for what stands in the slots: that of filters and of sort keys.
+    #[must_use]
+    pub fn written(&self, dialect: Dialect) -> Vec<String> {
+        let of_filters = (self.conditions)().iter().map(|condition| condition.test);
+        let of_filters = of_filters.filter_map(|test| match test {
+            Test::Written {
+                sqlite, postgres, ..
+            } => Some((sqlite, postgres)),
+            Test::Column { .. } => None,
+        });
+        let sorts = self.sorts.map(|sorts| sorts().keys).unwrap_or_default();
+        let of_sorts = sorts.iter().filter_map(|(_, column)| match column.text {
+            SortText::Written { sqlite, postgres } => Some((sqlite, postgres)),
+            SortText::Column => None,
+        });
+        of_filters
+            .chain(of_sorts)
+            .map(|(sqlite, postgres)| {
+                let written = match dialect {
+                    Dialect::Sqlite => sqlite,
+                    Dialect::Postgres => postgres,
+                };
+                let mut text = String::new();
+                fragments_text(&mut text, dialect, written, None, 0);
+                text
+            })
+            .collect()
+    }
 }
 
 /// The keys that a statement can be sorted by.

@@ -10,6 +10,7 @@ use crate::page::keyset::{Cut, PageCollector};
 use crate::page::{Cursor, Page, Slice};
 use crate::row::{Collector, RowSink};
 use crate::statement::Statement;
+use crate::view;
 
 /// One page of rows, without the number of all.
 ///
@@ -53,7 +54,7 @@ pub async fn fetch_page<T: Answer>(
         Ok(rows.first().copied().unwrap_or_default())
     };
     let rows = slice(handle, statement, ready);
-    let (slice, total) = futures_util::future::try_join(rows, counted).await?;
+    let (slice, total) = view::both(rows, counted).await?;
     Ok(Page::of(slice, u64::try_from(total).unwrap_or_default()))
 }
 
@@ -112,7 +113,7 @@ async fn by_key<R: crate::row::FromRow>(
     call: Call<'_>,
     cut: &Cut,
 ) -> Result<Slice<R>> {
-    let sink = PageCollector::<R>::new(cut.limit, cut.keys.clone());
+    let sink = PageCollector::<R>::new(cut.limit, cut.keys.clone(), cut.place.clone());
     cut.slice(*fetch::<PageCollector<R>>(handle, call, sink).await?)
 }
 

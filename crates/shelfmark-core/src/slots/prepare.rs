@@ -107,10 +107,13 @@ pub(crate) fn prepare<'a>(
     let pages = match brought.page {
         None => None,
         Some(Paged::Keyset { limit, from }) => {
+            let mut entered = None;
             if let Some((cursor, backwards)) = &from {
                 shape.behind = true;
                 shape.backwards = *backwards;
-                for (value, term) in place(cursor, &binding, &terms)?.into_iter().zip(&terms) {
+                let place = place(cursor, &binding, &terms)?;
+                entered = Some(place.clone());
+                for (value, term) in place.into_iter().zip(&terms) {
                     params.push(value);
                     specs.push(ParamSpec {
                         name: term.column.column.name,
@@ -123,7 +126,7 @@ pub(crate) fn prepare<'a>(
             Some(Pages::Keyset(Cut {
                 limit,
                 backwards: shape.backwards,
-                entered: shape.behind,
+                place: entered,
                 binding,
                 keys: terms.iter().map(|term| term.column.column).collect(),
             }))

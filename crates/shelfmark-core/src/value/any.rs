@@ -104,11 +104,23 @@ pub(crate) fn from_json(ty: Type, json: &Json) -> Option<ValueRef<'static>> {
         // The number went out as an f64, so nothing is lost.
         Type::F32 => ValueRef::F32(number(json)? as f32),
         Type::F64 => ValueRef::F64(number(json)?),
-        Type::Text => ValueRef::Text(Cow::Owned(text()?.to_owned())),
+        // Those of which not every value can be sent go the way of an argument: whoever writes a cursor of his own must
+        // not get past what is refused of one.
+        Type::Text => text()?.to_owned().encode().ok()?.into_owned(),
         Type::Bytes => ValueRef::Bytes(Cow::Owned(URL_SAFE_NO_PAD.decode(text()?).ok()?)),
         Type::Uuid => ValueRef::Uuid(text()?.parse().ok()?),
-        Type::Timestamp => ValueRef::Timestamp(text()?.parse().ok()?),
-        Type::Date => ValueRef::Date(text()?.parse().ok()?),
+        Type::Timestamp => text()?
+            .parse::<jiff::Timestamp>()
+            .ok()?
+            .encode()
+            .ok()?
+            .into_owned(),
+        Type::Date => text()?
+            .parse::<civil::Date>()
+            .ok()?
+            .encode()
+            .ok()?
+            .into_owned(),
         Type::Time => ValueRef::Time(text()?.parse().ok()?),
         Type::Decimal => ValueRef::Decimal(text()?.parse().ok()?),
         Type::Json => return None,
@@ -167,6 +179,9 @@ mod tests {
             (Type::F64, Json::from("1")),
             (Type::Bytes, Json::from("=")),
             (Type::Json, Json::from("{}")),
+            (Type::Text, Json::from("a\0b")),
+            (Type::Timestamp, Json::from("-000044-03-15T00:00:00Z")),
+            (Type::Date, Json::from("-000044-03-15")),
         ] {
             assert_eq!(from_json(ty, &json), None, "{ty:?}");
         }

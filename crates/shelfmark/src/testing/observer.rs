@@ -20,7 +20,7 @@ impl Observer {
     /// Notes a statement that is about to be sent, or refuses it when the handle is strict and it oversteps.
     pub(crate) fn statement(&self, call: &Call<'_>, in_transaction: bool) -> Result<()> {
         if let Some(watch) = &self.watch {
-            watch.admit(call.method, call.access, in_transaction)?;
+            watch.admit(call, in_transaction)?;
         }
         self.recorder.note(|| {
             Step::Statement(Recorded {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shelfmark_core::{Access, Error, ErrorKind, Result};
+use shelfmark_core::{Access, Call, Error, ErrorKind, Result};
 
 use crate::db::Db;
 
@@ -64,8 +64,8 @@ pub(crate) struct Watch {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// How often each method read, refused calls included.
-    reads: BTreeMap<&'static str, u32>,
+    /// How often each text of a method read, refused calls included. A method may have several: a page and its count.
+    reads: BTreeMap<(&'static str, Arc<str>), u32>,
     /// How often each method wrote outside of a transaction.
     writes: BTreeMap<&'static str, u32>,
 }
@@ -79,16 +79,13 @@ impl Watch {
     }
 
     /// Refuses a statement that oversteps the rules, and remembers it.
-    pub(super) fn admit(
-        &self,
-        method: &'static str,
-        access: Access,
-        in_transaction: bool,
-    ) -> Result<()> {
+    pub(super) fn admit(&self, call: &Call<'_>, in_transaction: bool) -> Result<()> {
+        let (method, access) = (call.method, call.access);
         let refused = match (access, self.rules.repeated_reads) {
             (Access::Read, Some(limit)) => {
                 let mut seen = self.seen();
-                let times = seen.reads.entry(method).or_default();
+                let text = (method, Arc::clone(&call.sql));
+                let times = seen.reads.entry(text).or_default();
                 *times = times.saturating_add(1);
                 (*times > limit).then(|| read_again(*times, limit))
             }
@@ -111,7 +108,8 @@ impl Watch {
         let seen = self.seen();
         let limit = self.rules.repeated_reads.unwrap_or(u32::MAX);
         let reads = seen.reads.iter().filter(|(_, times)| **times > limit);
-        let reads = reads.map(|(method, times)| format!("{method}: {}", read_again(*times, limit)));
+        let reads =
+            reads.map(|((method, _), times)| format!("{method}: {}", read_again(*times, limit)));
         let writes = seen.writes.keys();
         let writes = writes.map(|method| format!("{method}: {}", written_outside()));
         reads.chain(writes).collect()
@@ -139,10 +137,10 @@ fn written_outside() -> String {
 impl Db {
     /// A handle of the same database on which careless statements fail, for tests of the code that is given it.
     ///
-    /// * **The same read in a loop** (`n_plus_one`): the statements that read are counted by their method, from the
-    ///   making of this handle on, on all its clones and transactions and in all tasks. The call that makes them more than
-    ///   allowed fails. Values are not compared, so pages that are read one after the other count as well, and
-    ///   different methods that are called in turn do not. Each handle counts for itself: make one for each use
+    /// * **The same read in a loop** (`n_plus_one`): the statements that read are counted by their method and text, from
+    ///   the making of this handle on, on all its clones and transactions and in all tasks. The call that makes them more
+    ///   than allowed fails. Values are not compared, so pages that are read one after the other count as well, and
+    ///   different methods that are called in turn, or other filters, do not. Each handle counts for itself: make one for each use
     ///   case, such as one request.
     /// * **A write outside of a transaction** (`writes_in_transactions`): one call alone is atomic without one, but two
     ///   are not, and the second often comes later.

@@ -1,7 +1,7 @@
 //! SQL written by hand on tables of which it must not see every row: those deleted softly, and those of other tenants.
 
 use shelfmark_core::sql::{Class, Mention, classify, mentioned_tables, names_column};
-use shelfmark_core::{Dialect, GUARDED, Guarded, Statement};
+use shelfmark_core::{Dialect, GUARDED, Guarded, Statement, Written};
 
 /// What is to be said of one statement.
 #[derive(Debug, Default)]
@@ -24,6 +24,17 @@ pub(super) fn concerns(statement: &Statement, dialect: Dialect) -> Concerns {
     if classify(sql) == Class::Definition {
         return concerns;
     }
+    look_at(sql, written, &mut concerns);
+    if let Some(slots) = statement.slots {
+        for fragment in slots.written(dialect) {
+            look_at(&fragment, written, &mut concerns);
+        }
+    }
+    concerns
+}
+
+/// Adds what is to be said of one text: the statement, or what a filter or a sort key puts into its slots.
+fn look_at(sql: &str, written: &Written, concerns: &mut Concerns) {
     let mentions = mentioned_tables(sql);
     let mut tables: Vec<&Guarded> = GUARDED.iter().collect();
     tables.sort_by_key(|guarded| guarded.table);
@@ -57,5 +68,4 @@ pub(super) fn concerns(statement: &Statement, dialect: Dialect) -> Concerns {
             ));
         }
     }
-    concerns
 }

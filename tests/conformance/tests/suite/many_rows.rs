@@ -16,6 +16,8 @@ trait Shelf {
     async fn must_update(&self, books: &[Book]) -> Result<()>;
     #[update_many]
     async fn update_all(&self, books: &[Book]) -> Result<Vec<Book>>;
+    #[delete_many]
+    async fn delete_many(&self, book_ids: &[String]) -> Result<u64>;
 }
 
 fn tickets(labels: &[&str]) -> Vec<NewTicket> {
@@ -35,6 +37,27 @@ fn ids<'d>(documents: impl IntoIterator<Item = &'d Document>) -> Vec<&'d str> {
 }
 
 on_every_engine! {
+    async fn the_text_of_many_rows_is_the_same_for_any_number(db) {
+        let recording = db.record();
+        for number in [1, 2, 1_000] {
+            let names = (0..number).map(|nth| format!("{number}-{nth}"));
+            let books: Vec<_> = names.map(|name| book(&name, &name, 2000)).collect();
+            db.books().insert_many(&books).await?;
+            db.books().upsert_many(&books).await?;
+            let stored = db.books().list().await?;
+            db.shelf().update_many(&stored).await?;
+            let ids: Vec<String> = stored.into_iter().map(|book| book.book_id).collect();
+            db.shelf().delete_many(&ids).await?;
+        }
+        for method in ["Books::insert_many", "Books::upsert_many", "Shelf::update_many", "Shelf::delete_many"] {
+            let statements = recording.statements();
+            let mut texts: Vec<_> = statements.iter().filter(|made| made.method == method).map(|made| &made.sql).collect();
+            assert_eq!(texts.len(), 3, "{method}");
+            texts.dedup();
+            assert_eq!(texts.len(), 1, "{method}");
+        }
+    }
+
     async fn inserted_rows_come_back_in_the_order_given(db) {
         let stored = db.documents().insert_all(&[document("c", "C"), document("a", "A"), document("b", "B")]).await?;
         assert_eq!(ids(&stored), ["c", "a", "b"]);

@@ -7,6 +7,31 @@ use shelfmark::prelude::*;
 use crate::filters::BookFilters;
 use crate::pages::{BookSort, PagedBooks as _, PagedBooksExt as _, ids, none, shelf};
 
+#[repository(entity = crate::library::Book)]
+trait BooksBesideThemselves {
+    /// The condition of the cursor goes into the ON of the outer join, where it bounds nothing.
+    #[query(
+        "SELECT {b.*} FROM books AS b LEFT JOIN books AS o ON o.book_id = b.book_id AND {o.filters} ORDER BY {b.sort} {page}"
+    )]
+    async fn without_a_place(
+        &self,
+        filters: &BookFilters,
+        sort: Sort<BookSort>,
+        page: PageRequest,
+    ) -> Result<Slice<crate::library::Book>>;
+
+    #[query(
+        "SELECT {b.*} FROM books AS b LEFT JOIN books AS o ON o.book_id = b.book_id AND {o.filters}
+         WHERE {after} ORDER BY {b.sort} {page}"
+    )]
+    async fn with_a_place(
+        &self,
+        filters: &BookFilters,
+        sort: Sort<BookSort>,
+        page: PageRequest,
+    ) -> Result<Slice<crate::library::Book>>;
+}
+
 fn year() -> Sort<BookSort> {
     Sort::by(BookSort::Year)
 }
@@ -20,6 +45,20 @@ fn belongs_to_another<T: std::fmt::Debug>(answer: shelfmark::Result<T>) {
 }
 
 on_every_engine! {
+    /// Once the same page came for ever.
+    async fn a_cursor_whose_condition_bounds_nothing_is_refused(db) {
+        shelf(db).await?;
+        let repository = db.books_beside_themselves();
+        let first = PageRequest::first(2);
+        let page = repository.without_a_place(&none(), year(), first.clone()).await?;
+        let error = repository.without_a_place(&none(), year(), first.clone().after(page.next)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains("`{after}`"), "{error}");
+        let page = repository.with_a_place(&none(), year(), first.clone()).await?;
+        let next = repository.with_a_place(&none(), year(), first.after(page.next)).await?;
+        assert!(!next.items.is_empty() && next.items != page.items);
+    }
+
     async fn a_cursor_belongs_to_its_sort(db) {
         shelf(db).await?;
         let repository = db.paged_books();
