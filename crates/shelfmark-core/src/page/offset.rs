@@ -35,7 +35,7 @@ impl OffsetRequest {
         }
     }
 
-    /// The page of at most `limit` items with this number, from 1.
+    /// The page of at most `limit` items with this number, from 1; 0 is taken for 1.
     #[must_use]
     pub fn page(number: u64, limit: u16) -> Self {
         OffsetRequest::new(limit, number.saturating_sub(1).saturating_mul(limit.into()))

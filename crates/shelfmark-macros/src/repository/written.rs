@@ -29,6 +29,8 @@ pub(crate) fn query(method: &Method, written: Written, entity: Option<&Path>) ->
         errors.take(gives_rows(variant));
     }
     let filled = errors.take(Filled::of_query(method, &written.sql, entity));
+    // What was refused once is not blamed again for what follows from it.
+    let understood = filled.is_some();
     let filled = filled.unwrap_or_default();
     errors.take(names(method, &written));
     let call = Call::with(method, filled.args(method));
@@ -43,7 +45,9 @@ pub(crate) fn query(method: &Method, written: Written, entity: Option<&Path>) ->
     let Some(answer) = errors.take(answer) else {
         return Err(refusal(errors, method));
     };
-    errors.take(filled.fits(method, answer.page.is_some()));
+    if understood {
+        errors.take(filled.fits(method, answer.page.is_some()));
+    }
     errors.finish(())?;
     let star = written
         .sql
