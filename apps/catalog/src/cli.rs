@@ -1,10 +1,12 @@
 //! The command line: `catalog`, `catalog serve`, `catalog import FILE`.
 
 use std::error::Error as StdError;
+use std::future::{Future as _, poll_fn};
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::task::Poll;
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::HumanCount;
@@ -107,11 +109,17 @@ async fn import_file(args: ImportArgs) -> ExitCode {
         // In this order, so that Ctrl-C is listened for before anything begins.
         biased;
         () = interrupt() => {
+            // A signal is heard from the first poll on, which has to come before the second one is offered.
+            let again = interrupt();
+            tokio::pin!(again);
+            if poll_fn(|context| Poll::Ready(again.as_mut().poll(context).is_ready())).await {
+                return ExitCode::from(INTERRUPTED);
+            }
             say_aside("ending the import; press Ctrl-C again to end at once");
             options.stop.cancel();
             tokio::select! {
                 biased;
-                () = interrupt() => return ExitCode::from(INTERRUPTED),
+                () = &mut again => return ExitCode::from(INTERRUPTED),
                 imported = &mut importing => imported,
             }
         }
