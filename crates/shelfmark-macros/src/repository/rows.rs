@@ -20,40 +20,12 @@ pub(super) fn update(method: &Method) -> Result<Plan> {
         }
     };
     let mut checks = TokenStream::new();
-    let mut same = |row: &Type| checks.extend(same_type(row, &entity));
-    let (answer, body, what) = match Arity::of(method.output.value())? {
-        Arity::Bool => (
-            Answer::Count,
-            touched(call("count")),
-            "answers whether it was there",
-        ),
-        Arity::Count => (
-            Answer::Count,
-            call("count"),
-            "answers how many rows that were",
-        ),
-        Arity::Nothing => (
-            Answer::Count,
-            found(method, call("count")),
-            "`NotFound` when it is not there",
-        ),
-        Arity::Optional(row) => {
-            same(&row);
-            let what = "answers with it as stored, `None` when it is not there";
-            (Answer::Row(row), call("optional"), what)
-        }
-        Arity::One(row) => {
-            same(&row);
-            let what = "answers with it as stored, `NotFound` when it is not there";
-            (Answer::Row(row), call("one"), what)
-        }
-        _ => {
-            return Err(method.answer_error(format!(
-                "#[update] answers with `{0}`, `Option<{0}>`, `bool`, `u64` or `()`",
-                text(&entity)
-            )));
-        }
-    };
+    let same = |row: &Type| checks.extend(same_type(row, &entity));
+    let wanted = format!(
+        "#[update] answers with `{0}`, `Option<{0}>`, `bool`, `u64` or `()`",
+        text(&entity)
+    );
+    let (answer, body, what) = changed(method, call, same, &wanted)?;
     let returning = answer.returning();
     Ok(Draft {
         doc: format!(
@@ -68,6 +40,44 @@ pub(super) fn update(method: &Method) -> Result<Plan> {
         body,
     }
     .plan())
+}
+
+/// What the answer of `#[update]` and `#[patch]` is, the call that gives it, and the words for it. `call` calls the function
+/// of a name, `same` checks that a row is the entity's.
+fn changed(
+    method: &Method,
+    call: impl Fn(&str) -> TokenStream,
+    mut same: impl FnMut(&Type),
+    wanted: &str,
+) -> Result<(Answer, TokenStream, &'static str)> {
+    match Arity::of(method.output.value())? {
+        Arity::Bool => Ok((
+            Answer::Count,
+            touched(call("count")),
+            "answers whether it was there",
+        )),
+        Arity::Count => Ok((
+            Answer::Count,
+            call("count"),
+            "answers how many rows that were",
+        )),
+        Arity::Nothing => Ok((
+            Answer::Count,
+            found(method, call("count")),
+            "`NotFound` when it is not there",
+        )),
+        Arity::Optional(row) => {
+            same(&row);
+            let what = "answers with it as stored, `None` when it is not there";
+            Ok((Answer::Row(row), call("optional"), what))
+        }
+        Arity::One(row) => {
+            same(&row);
+            let what = "answers with it as stored, `NotFound` when it is not there";
+            Ok((Answer::Row(row), call("one"), what))
+        }
+        _ => Err(method.answer_error(wanted)),
+    }
 }
 
 pub(super) fn patch(method: &Method) -> Result<Plan> {
@@ -105,43 +115,13 @@ pub(super) fn patch(method: &Method) -> Result<Plan> {
             .await
         }
     };
-    let mut same = |row: &Type| {
+    let same = |row: &Type| {
         checks.extend(quote_spanned! {row.span()=>
             const _: fn(#row) -> #entity = |row| row;
         });
     };
-    let (answer, body, what) = match Arity::of(method.output.value())? {
-        Arity::Bool => (
-            Answer::Count,
-            touched(call("count")),
-            "answers whether it was there",
-        ),
-        Arity::Count => (
-            Answer::Count,
-            call("count"),
-            "answers how many rows that were",
-        ),
-        Arity::Nothing => (
-            Answer::Count,
-            found(method, call("count")),
-            "`NotFound` when it is not there",
-        ),
-        Arity::Optional(row) => {
-            same(&row);
-            let what = "answers with it as stored, `None` when it is not there";
-            (Answer::Row(row), call("optional"), what)
-        }
-        Arity::One(row) => {
-            same(&row);
-            let what = "answers with it as stored, `NotFound` when it is not there";
-            (Answer::Row(row), call("one"), what)
-        }
-        _ => {
-            return Err(method.answer_error(
-                "#[patch] answers with the entity, `Option` of it, `bool`, `u64` or `()`",
-            ));
-        }
-    };
+    let wanted = "#[patch] answers with the entity, `Option` of it, `bool`, `u64` or `()`";
+    let (answer, body, what) = changed(method, call, same, wanted)?;
     let returning = answer.returning();
     Ok(Draft {
         doc: format!("Sets the columns that the patch names, in the row with this key; {what}."),
