@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::notice::Notice;
 use crate::pool::PoolStatus;
 use crate::row::RowSink;
-use crate::statement::Access;
+use crate::statement::{Access, Statement};
 use crate::tenant::Tenant;
 use crate::value::{ParamSpec, Type, ValueRef};
 
@@ -79,6 +79,25 @@ impl Demand {
         Err(error.with_detail(format!(
             "{missing} of {all} rows are {what}, so nothing was kept: read them again and decide"
         )))
+    }
+}
+
+impl<'a> Call<'a> {
+    /// A call of `statement` with this text and these values, of which nothing more is demanded.
+    pub(crate) fn of(
+        statement: &Statement,
+        sql: Arc<str>,
+        params: Vec<ValueRef<'a>>,
+        specs: Vec<ParamSpec>,
+    ) -> Self {
+        Call {
+            sql,
+            params,
+            specs,
+            method: statement.method,
+            access: statement.access,
+            demand: None,
+        }
     }
 }
 

@@ -322,14 +322,7 @@ pub mod call {
                 filled().map_err(|error| error.with_method(statement.method))?;
             Ok(Prepared {
                 handle,
-                call: Call {
-                    sql,
-                    params,
-                    specs,
-                    method: statement.method,
-                    access: statement.access,
-                    demand: None,
-                },
+                call: Call::of(statement, sql, params, specs),
             })
         }
 
@@ -343,14 +336,7 @@ pub mod call {
             let (params, specs, _) = parts.map_err(|error| error.with_method(statement.method))?;
             Ok(Prepared {
                 handle,
-                call: Call {
-                    sql,
-                    params,
-                    specs,
-                    method: statement.method,
-                    access: statement.access,
-                    demand: None,
-                },
+                call: Call::of(statement, sql, params, specs),
             })
         }
 

@@ -46,13 +46,11 @@ fn call_of(
     rows: &Rows<'_>,
     demand: Option<Demand>,
 ) -> Result<Call<'static>> {
+    let specs = rows.columns.iter().copied().map(param).collect();
+    let sql = statement.sql(handle.dialect())?;
     Ok(Call {
-        sql: statement.sql(handle.dialect())?,
-        params: Vec::new(),
-        specs: rows.columns.iter().copied().map(param).collect(),
-        method: statement.method,
-        access: statement.access,
         demand,
+        ..Call::of(statement, sql, Vec::new(), specs)
     })
 }
 

@@ -210,13 +210,12 @@ pub(super) async fn refuse_stale<'a, E: Entity>(
     let tenant = Added::none().and(Role::Tenant, E::MANAGED.tenant);
     let mut params = key();
     params.extend(tenant.values(handle).map_err(named)?);
+    let specs = tenant.params(key::columns::<E>().into_iter().map(param));
+    let sql = find::count_text::<E>(handle.dialect()).into();
     let question = Call {
-        sql: find::count_text::<E>(handle.dialect()).into(),
-        params,
-        specs: tenant.params(key::columns::<E>().into_iter().map(param)),
-        method: statement.method,
+        // It only asks, whatever the statement does.
         access: Access::Read,
-        demand: None,
+        ..Call::of(statement, sql, params, specs)
     };
     let sink = Collector::<i64>::new(1, false);
     let sink = handle

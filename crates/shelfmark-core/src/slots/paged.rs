@@ -41,14 +41,7 @@ pub async fn fetch_page<T: Answer>(
         return Err(named(without_page()));
     };
     let counted = async {
-        let call = Call {
-            sql,
-            params,
-            specs,
-            method: statement.method,
-            access: statement.access,
-            demand: None,
-        };
+        let call = Call::of(statement, sql, params, specs);
         let rows = fetch::<Collector<i64>>(handle, call, Collector::<i64>::new(1, false)).await;
         let rows = rows.map_err(named)?.rows;
         Ok(rows.first().copied().unwrap_or_default())
@@ -81,14 +74,7 @@ async fn slice<T: Answer>(
 ) -> Result<Slice<T>> {
     let named = |error: Error| error.with_method(statement.method);
     let pages = ready.pages.ok_or_else(|| named(without_page()))?;
-    let call = Call {
-        sql: ready.sql,
-        params: ready.params,
-        specs: ready.specs,
-        method: statement.method,
-        access: statement.access,
-        demand: None,
-    };
+    let call = Call::of(statement, ready.sql, ready.params, ready.specs);
     let found: Slice<T::Row> = match pages {
         Pages::Keyset(cut) => by_key(handle, call, &cut).await.map_err(named)?,
         Pages::Offset {
