@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use jiff::Timestamp;
 
+use crate::cache::{Evictions, QueryCache};
 use crate::clock::Clock;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
@@ -161,6 +162,18 @@ pub trait Channel: Send + Sync + 'static {
 
     /// Whose rows the statements may see, where the handle belongs to a tenant.
     fn tenant(&self) -> Option<&Tenant> {
+        None
+    }
+
+    /// The cache that reads are answered from; none where there is none, and none inside of a transaction.
+    fn cache(&self) -> Option<&Arc<dyn QueryCache>> {
+        None
+    }
+
+    /// A channel for one call after which `evictions` are dropped from the cache; `None` where it is this one, which has
+    /// taken note of them or has no cache.
+    fn evicting(&self, evictions: Evictions) -> Option<Arc<dyn Channel>> {
+        let _ = evictions;
         None
     }
 

@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use ref_cast::RefCast;
 
 use crate::answer::Answer;
+use crate::cache::Evictions;
 use crate::channel::{Call, Channel, Demand};
 use crate::dialect::Dialect;
 use crate::entity::RowValues;
@@ -39,6 +40,20 @@ impl Handle {
 
     pub(crate) fn channel(&self) -> &dyn Channel {
         &*self.0
+    }
+
+    /// A handle for one call after which `evictions` are dropped from the cache: when it has succeeded, or inside of a
+    /// transaction, when that is committed. Of a handle that belongs to a tenant, the tenant's.
+    #[must_use]
+    pub fn evicting(&self, evictions: Evictions) -> Handle {
+        let evictions = match self.0.tenant() {
+            Some(tenant) => evictions.of_tenant(tenant),
+            None => evictions,
+        };
+        match self.0.evicting(evictions) {
+            Some(channel) => Handle(channel),
+            None => self.clone(),
+        }
     }
 
     /// The handle's tenant, as a parameter for `column`.

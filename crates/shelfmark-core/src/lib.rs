@@ -3,6 +3,7 @@
 //! Users depend on the crate `shelfmark`, which re-exports what they need. This crate names no driver.
 
 mod answer;
+pub mod cache;
 mod channel;
 mod clock;
 pub mod config;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use crate::cache::Key;
 use crate::value::{Type, ValueRef};
 
 /// The value of the `#[tenant]` column in every row that a handle may see: a number, a text or a UUID.
@@ -47,6 +48,17 @@ impl Tenant {
 }
 
 impl Tenant {
+    /// `name` of a key or tag of a cache, as this tenant's own. A `|` separates them, which is in no key that was put
+    /// together of a template.
+    #[must_use]
+    pub(crate) fn own(&self, name: &str) -> String {
+        let mut key = Key::new().literal(name);
+        key.mark('|');
+        key.escaped(&self.setting());
+        // Nothing that can be refused has been added.
+        key.finish().unwrap_or_default()
+    }
+
     /// What it is, without saying who.
     pub(crate) fn kind(&self) -> &'static str {
         match self.0 {
