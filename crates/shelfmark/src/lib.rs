@@ -40,6 +40,7 @@
 #![doc = include_str!("docs/views.md")]
 
 mod alone;
+mod cache;
 mod connect;
 mod db;
 mod direct;
@@ -57,6 +58,7 @@ pub use db::Db;
 pub use futures_core::Stream;
 pub use listen::Listener;
 pub use migrate::{Applied, Migration, MigrationReport};
+pub use shelfmark_core::cache::{Cacheable, Evictions, Keep, QueryCache};
 pub use shelfmark_core::config::{self, DatabaseConfig, Misuse, PoolSettings, Target};
 pub use shelfmark_core::pool::{Holder, PoolStatus};
 pub use shelfmark_core::{
