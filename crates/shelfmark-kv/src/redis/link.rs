@@ -295,7 +295,7 @@ pub(super) fn only(values: Vec<Value>) -> std::result::Result<Value, Failure> {
 }
 
 /// The server answered something else than its protocol says.
-pub(super) fn unexpected() -> Error {
+pub(crate) fn unexpected() -> Error {
     Error::new(shelfmark_core::ErrorKind::Decode)
         .with_detail("the server's answer is not of the kind its command has; is it a Redis of version 6.2 or newer?")
 }

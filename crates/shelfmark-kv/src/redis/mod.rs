@@ -6,6 +6,7 @@
 mod answer;
 mod at_once;
 mod bell;
+mod cache;
 mod cluster;
 mod collections;
 mod dial;
@@ -25,6 +26,8 @@ use redis::{Cmd, Value};
 use shelfmark_core::{Clock, Result};
 
 pub(crate) use self::bell::Waiting;
+pub(crate) use self::cache::{CacheClaimed, CacheKeys, CacheStored, TagLife};
+pub(crate) use self::link::unexpected;
 
 use self::bell::Bells;
 use self::dial::{Dial, Manner, Place};

@@ -23,6 +23,12 @@ scripts! {
     ACK = "ack.lua";
     ACQUIRE = "acquire.lua";
     ALL_FIELDS = "all_fields.lua";
+    CACHE_CLAIM = "cache_claim.lua";
+    CACHE_RELEASE = "cache_release.lua";
+    CACHE_RENEW = "cache_renew.lua";
+    CACHE_SET = "cache_set.lua";
+    CACHE_STORE = "cache_store.lua";
+    CACHE_TAG = "cache_tag.lua";
     CHECK = "check.lua";
     COMPARE_AND_DELETE = "compare_and_delete.lua";
     COMPARE_AND_SET = "compare_and_set.lua";
