@@ -7,6 +7,7 @@
 )]
 
 mod availability;
+mod cache;
 mod cancellation;
 #[cfg(feature = "tls")]
 mod encryption;
