@@ -32,8 +32,10 @@ impl Cache {
     pub async fn evict_all_of(&self, evictions: &Evictions) {
         let evictions = self.evictions(evictions);
         match &self.inner.tier {
-            Tier::Local(_) => self.evict_here(&evictions),
+            Tier::Local(_) => {}
+            Tier::Shared(shared) => shared.evict(&evictions).await,
         }
+        self.evict_here(&evictions);
     }
 
     /// Drops what lives in this process.
@@ -46,6 +48,12 @@ impl Cache {
                 }
                 for tag in evictions.tags() {
                     local.tags.evict(tag);
+                }
+            }
+            // Redis tells what may be stored and given. Who comes from now on need not wait for what is not.
+            Tier::Shared(_) => {
+                for key in evictions.keys() {
+                    flights.detach(key, || ());
                 }
             }
         }

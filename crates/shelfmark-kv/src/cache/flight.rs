@@ -146,11 +146,6 @@ impl Flights {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// Whether nothing is kept.
-    pub(super) fn is_suspended(&self) -> bool {
-        self.epoch() % 2 == 1
-    }
-
     /// Outdates all, and keeps nothing from now on, or keeps values again.
     pub(super) fn next_epoch(&self, suspended: bool) {
         let next = |epoch: u64| epoch + 2 - (epoch + u64::from(suspended)) % 2;

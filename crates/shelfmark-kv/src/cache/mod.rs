@@ -11,6 +11,7 @@ mod local;
 mod names;
 mod query_cache;
 mod remember;
+mod shared;
 mod stats;
 mod store;
 mod tags;
@@ -25,6 +26,7 @@ pub use stats::CacheStats;
 
 use self::flight::Flights;
 use self::local::Local;
+use self::shared::Shared;
 use self::stats::Counts;
 use crate::config::KvConfig;
 use crate::kv::{Engine, Kv};
@@ -91,6 +93,7 @@ struct Inner {
 
 enum Tier {
     Local(Local),
+    Shared(Arc<Shared>),
 }
 
 impl Cache {
@@ -133,7 +136,12 @@ impl Cache {
     fn beside(kv: &Kv, config: CacheConfig) -> Cache {
         match &kv.engine {
             Engine::Memory(_) => Cache::local(config),
-            Engine::Redis(_) => Cache::local(config),
+            Engine::Redis(redis) => {
+                let counts = Arc::<Counts>::default();
+                let shared = Shared::new(redis.clone(), kv.clone(), config.timeout, counts.clone());
+                let prefix = [kv.prefix(), &config.prefix].concat();
+                Cache::made(Tier::Shared(Arc::new(shared)), &prefix, counts, config)
+            }
         }
     }
 
@@ -177,6 +185,7 @@ impl Cache {
     pub fn entries(&self) -> u64 {
         match &self.inner.tier {
             Tier::Local(local) => local.len(),
+            Tier::Shared(_) => 0,
         }
     }
 }
@@ -186,6 +195,7 @@ impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tier = match &self.inner.tier {
             Tier::Local(_) => "in process",
+            Tier::Shared(_) => "redis",
         };
         f.debug_struct("Cache")
             .field("tier", &tier)

@@ -16,13 +16,18 @@ const MAX_JITTER: u8 = 50;
 impl Cache {
     /// `name` with the prefix, which costs nothing where there is none.
     fn full<'a>(&self, what: &str, name: &'a str) -> Result<Cow<'a, str>> {
-        if self.prefix.is_empty() || name.is_empty() {
-            check_name(what, name)?;
+        check_name(what, name)?;
+        if self.prefix.is_empty() {
             return Ok(Cow::Borrowed(name));
         }
-        let name = [&*self.prefix, name].concat();
-        check_name(what, &name)?;
-        Ok(Cow::Owned(name))
+        let bytes = self.prefix.len() + name.len();
+        if bytes > MAX_KEY_BYTES {
+            return Err(invalid(format!(
+                "the {what} has {bytes} bytes, its prefix included; at most {MAX_KEY_BYTES} are taken, so use a hash of \
+                 it"
+            )));
+        }
+        Ok(Cow::Owned([&*self.prefix, name].concat()))
     }
 
     pub(super) fn key<'a>(&self, key: &'a str) -> Result<Cow<'a, str>> {
@@ -69,8 +74,7 @@ impl Cache {
     /// What is to be dropped. A name that no value can have is left out.
     pub(super) fn evictions<'a>(&self, evictions: &'a Evictions) -> Cow<'a, Evictions> {
         let mut names = evictions.keys().iter().chain(evictions.tags());
-        let room = MAX_KEY_BYTES.saturating_sub(self.prefix.len());
-        if self.prefix.is_empty() && names.all(|name| !name.is_empty() && name.len() <= room) {
+        if self.prefix.is_empty() && names.all(|name| self.full("name", name).is_ok()) {
             return Cow::Borrowed(evictions);
         }
         let mut full = Evictions::new();

@@ -44,7 +44,8 @@ impl QueryCache for Cache {
         Box::pin(async move {
             let evictions = self.evictions(evictions);
             match &self.inner.tier {
-                Tier::Local(_) => drop(evictions),
+                Tier::Local(_) => {}
+                Tier::Shared(shared) => shared.announce(&evictions).await,
             }
         })
     }
@@ -56,11 +57,16 @@ impl QueryCache for Cache {
     fn evict_in_background(&self, evictions: Evictions) {
         let evictions = self.evictions(&evictions);
         self.evict_here(&evictions);
+        match &self.inner.tier {
+            Tier::Local(_) => {}
+            Tier::Shared(shared) => shared.evict_in_background(evictions.into_owned()),
+        }
     }
 
     fn is_shared(&self) -> bool {
         match &self.inner.tier {
             Tier::Local(_) => false,
+            Tier::Shared(_) => true,
         }
     }
 
@@ -68,21 +74,24 @@ impl QueryCache for Cache {
         &self.namespace
     }
 
+    /// On Redis no eviction is missed, so there is nothing to do.
     fn suspend(&self) {
-        self.inner.flights.next_epoch(true);
-        self.clear_here();
+        self.begin_again(true);
     }
 
     fn resume(&self) {
-        self.inner.flights.next_epoch(false);
-        self.clear_here();
+        self.begin_again(false);
     }
 }
 
 impl Cache {
-    fn clear_here(&self) {
+    fn begin_again(&self, suspended: bool) {
         match &self.inner.tier {
-            Tier::Local(local) => local.clear(),
+            Tier::Local(local) => {
+                self.inner.flights.next_epoch(suspended);
+                local.clear();
+            }
+            Tier::Shared(_) => {}
         }
     }
 }

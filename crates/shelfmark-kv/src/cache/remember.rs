@@ -1,6 +1,7 @@
 //! The value, or computing it once.
 
 mod here;
+mod on_redis;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ impl Cache {
     {
         match &self.inner.tier {
             Tier::Local(local) => self.obtain_here(local, wanted, compute).await,
+            Tier::Shared(shared) => self.obtain_on_redis(shared, wanted, compute).await,
         }
     }
 
@@ -80,5 +82,21 @@ impl Cache {
                  CACHE_WAIT",
                 self.inner.config.wait
             ))
+    }
+
+    fn refused(&self) {
+        self.inner.counts.refused();
+        tracing::debug!(
+            target: "shelfmark::cache",
+            "a computed value is not stored, because an eviction or a set came in between"
+        );
+    }
+
+    fn refresh_failed(&self) {
+        self.inner.counts.error();
+        tracing::debug!(
+            target: "shelfmark::cache",
+            "a value could not be computed again before its end; the old one is given until then"
+        );
     }
 }

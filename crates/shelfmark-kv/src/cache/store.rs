@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use shelfmark_core::Result;
-use shelfmark_core::cache::{Cacheable, Codec, Keep, Stored};
+use shelfmark_core::cache::{Cacheable, Codec, Evictions, Keep, Stored};
 
 use super::flight::Before;
 use super::local::Storing;
+use super::shared::Look;
 use super::{Cache, Tier, encoded};
 
 impl Cache {
@@ -38,6 +40,22 @@ impl Cache {
                 }
                 value
             }
+            Tier::Shared(shared) => {
+                let counts = &self.inner.counts;
+                match shared.look(&key, T::SHAPE, &[], false).await {
+                    Look::Hit { bytes, cost, .. } => {
+                        let value = encoded::read(Codec::of::<T>(), &bytes);
+                        if let Some(value) = value.and_then(|value| value.downcast::<T>().ok()) {
+                            counts.hit(cost);
+                            return Some(Arc::unwrap_or_clone(value));
+                        }
+                        counts.error();
+                    }
+                    Look::Claimed(_) | Look::Elsewhere | Look::Bypass | Look::Nothing => {}
+                }
+                counts.miss();
+                None
+            }
         }
     }
 
@@ -63,7 +81,6 @@ impl Cache {
             .wanted(key, T::SHAPE, keep.into(), Codec::of::<T>())
             .map_err(|error| error.with_method("Cache::set"))?;
         let ttl = time_to_live(&wanted.keep, encoded::is_none(value));
-        let counts = &self.inner.counts;
         match &self.inner.tier {
             Tier::Local(local) => {
                 let length = encoded::length(value, self.inner.config.max_value_bytes);
@@ -92,9 +109,27 @@ impl Cache {
                     }
                 });
             }
+            Tier::Shared(shared) => {
+                let (key, tags) = (&*wanted.key, &wanted.keep.tags);
+                match ttl.and_then(|ttl| Some((ttl, self.bytes(value)?))) {
+                    Some((ttl, bytes)) => {
+                        shared
+                            .set(key, T::SHAPE, tags, bytes, ttl, Duration::ZERO)
+                            .await;
+                    }
+                    None => shared.evict(&Evictions::new().key(key)).await,
+                }
+                self.inner.flights.detach(key, || ());
+            }
         }
-        let _ = counts;
         Ok(())
+    }
+
+    /// The bytes of a value that is stored. One that is not is counted.
+    pub(super) fn bytes<T: Serialize + ?Sized>(&self, value: &T) -> Option<Vec<u8>> {
+        let bytes = encoded::write(value);
+        self.fitting(bytes.as_ref().map(Vec::len))?;
+        bytes
     }
 
     /// The number of bytes, if a value of so many is stored. One that is not is counted.

@@ -50,7 +50,9 @@ async fn a_value_that_serde_cannot_write_is_given_and_not_stored() -> anyhow::Re
         const SHAPE: u64 = 1;
     }
     let cache = Cache::in_process();
-    cache.remember("k", MINUTE, async || Ok::<_, Error>(Unwritable)).await?;
+    cache
+        .remember("k", MINUTE, async || Ok::<_, Error>(Unwritable))
+        .await?;
     assert!(cache.get::<Unwritable>("k").await.is_none());
     assert_eq!(cache.stats().errors, 1);
     Ok(())
@@ -68,7 +70,10 @@ async fn debug_shows_no_key_and_no_value() -> anyhow::Result<()> {
     let cache = Cache::in_process().prefixed("p:");
     cache.set("k3y", &"s3cret".to_owned(), MINUTE).await?;
     let told = format!("{cache:?}");
-    assert!(told.starts_with(r#"Cache { tier: "in process", namespace: "cache:p:", stats: "#), "{told}");
+    assert!(
+        told.starts_with(r#"Cache { tier: "in process", namespace: "cache:p:", stats: "#),
+        "{told}"
+    );
     assert!(!told.contains("k3y") && !told.contains("s3cret"), "{told}");
     Ok(())
 }

@@ -61,21 +61,24 @@ on_both_tiers! {
         assert_eq!(error.kind(), ErrorKind::Connection);
         assert_eq!(ask(&cache, "k", 1).await?, 1);
     }
+}
 
-    async fn while_it_is_suspended_nothing_is_kept(cache: Cache) {
-        ask(&cache, "before", 1).await?;
-        cache.suspend();
-        assert_eq!(ask(&cache, "before", 2).await?, 2);
-        assert_eq!(ask(&cache, "before", 3).await?, 3);
-        cache.set("during", &1_i64, MINUTE).await?;
-        assert_eq!(cache.get::<i64>("during").await, None);
-        cache.suspend();
-        assert_eq!(ask(&cache, "before", 4).await?, 4);
-        cache.resume();
-        assert_eq!(cache.get::<i64>("during").await, None);
-        assert_eq!(ask(&cache, "before", 5).await?, 5);
-        assert_eq!(ask(&cache, "before", 6).await?, 5);
-    }
+#[tokio::test]
+async fn while_it_is_suspended_nothing_is_kept() -> anyhow::Result<()> {
+    let cache = Cache::in_process();
+    ask(&cache, "before", 1).await?;
+    cache.suspend();
+    assert_eq!(ask(&cache, "before", 2).await?, 2);
+    assert_eq!(ask(&cache, "before", 3).await?, 3);
+    cache.set("during", &1_i64, MINUTE).await?;
+    assert_eq!(cache.get::<i64>("during").await, None);
+    cache.suspend();
+    assert_eq!(ask(&cache, "before", 4).await?, 4);
+    cache.resume();
+    assert_eq!(cache.get::<i64>("during").await, None);
+    assert_eq!(ask(&cache, "before", 5).await?, 5);
+    assert_eq!(ask(&cache, "before", 6).await?, 5);
+    Ok(())
 }
 
 #[tokio::test]

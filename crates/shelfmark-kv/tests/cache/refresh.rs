@@ -60,7 +60,11 @@ async fn near_its_end_one_computes_it_again_and_the_others_are_given_the_old_one
     assert_eq!(refreshing.unwrap().await??, 2);
     assert_eq!(cache.get("k").await, Some(2_u64));
     let stats = cache.stats();
-    assert_eq!((stats.computed, stats.refreshed, stats.misses), (1, 1, 1), "{stats}");
+    assert_eq!(
+        (stats.computed, stats.refreshed, stats.misses),
+        (1, 1, 1),
+        "{stats}"
+    );
     Ok(())
 }
 
@@ -163,7 +167,9 @@ async fn the_end_is_exact_without_jitter_and_up_to_its_part_earlier_with_it() ->
     cache.set("exact", &1_u64, exactly(MINUTE)).await?;
     let jittered: Vec<String> = (0..1000).map(|number| format!("k{number}")).collect();
     for key in &jittered {
-        cache.set(key, &1_u64, Keep::during(MINUTE).jitter(50)).await?;
+        cache
+            .set(key, &1_u64, Keep::during(MINUTE).jitter(50))
+            .await?;
     }
     let count = async || {
         let mut there = 0;

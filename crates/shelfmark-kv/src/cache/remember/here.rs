@@ -103,11 +103,7 @@ impl Cache {
                 // Those who have joined since the old value ended take over.
                 drop(lead);
                 refreshing.failed();
-                self.inner.counts.error();
-                tracing::debug!(
-                    target: "shelfmark::cache",
-                    "a value could not be computed again before its end; the old one is given until then"
-                );
+                self.refresh_failed();
                 old()
             }
         }
@@ -154,13 +150,5 @@ impl Cache {
             }
             Ticket::ALWAYS
         });
-    }
-
-    pub(super) fn refused(&self) {
-        self.inner.counts.refused();
-        tracing::debug!(
-            target: "shelfmark::cache",
-            "a computed value is not stored, because an eviction or a set came in between"
-        );
     }
 }
