@@ -125,7 +125,7 @@ impl Db {
     }
 
     /// A handle of what is shared.
-    fn of(shared: Shared) -> Db {
+    pub(crate) fn of(shared: Shared) -> Db {
         let Shared {
             engine,
             limits,
@@ -326,7 +326,8 @@ impl Db {
             return Ok(());
         };
         let limits = &self.shared.limits;
-        limits.watch(self.shared.id, METHOD)?;
+        let named = |error: Error| error.with_method(METHOD);
+        limits.watch(self.shared.id, METHOD).map_err(named)?;
         let evictions = self.handle.own(evictions);
         if evictions.is_empty() {
             return Ok(());
@@ -334,7 +335,7 @@ impl Db {
         let writing = Writing::begun(attached, evictions.clone());
         writing.ended(None).await;
         let told = attached.tell_at_once(&self.shared.engine, limits, &evictions);
-        told.await.map_err(|error| error.with_method(METHOD))
+        told.await.map_err(named)
     }
 
     /// Brings the schema up to date with `migrations!()`; see [`Migration`] for the rules.

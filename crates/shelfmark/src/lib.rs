@@ -38,6 +38,7 @@
 //! # Ok(()) }
 //! ```
 #![doc = include_str!("docs/views.md")]
+#![doc = include_str!("docs/caching.md")]
 
 mod alone;
 mod cache;
@@ -58,7 +59,7 @@ pub use db::Db;
 pub use futures_core::Stream;
 pub use listen::Listener;
 pub use migrate::{Applied, Migration, MigrationReport};
-pub use shelfmark_core::cache::{Cacheable, Evictions, Keep, QueryCache, Shape};
+pub use shelfmark_core::cache::{Cacheable, Evictions, Keep, Key as CacheKey, QueryCache, Shape};
 pub use shelfmark_core::config::{self, DatabaseConfig, Misuse, PoolSettings, Target};
 pub use shelfmark_core::pool::{Holder, PoolStatus};
 pub use shelfmark_core::{

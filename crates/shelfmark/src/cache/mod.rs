@@ -8,5 +8,8 @@ mod message;
 mod second;
 mod writing;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use attached::Attached;
 pub(crate) use writing::{Writing, failure};

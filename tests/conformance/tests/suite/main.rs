@@ -15,6 +15,7 @@ mod records;
 
 mod arity;
 mod bytes_and_uuids;
+mod cache;
 mod clock;
 mod constraints;
 mod count;
