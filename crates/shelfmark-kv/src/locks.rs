@@ -19,7 +19,12 @@ use crate::lists::deadline;
 ///
 /// A lock ends by itself when its holder is gone, so a holder that stood still for too long may no longer have it and not
 /// know. Where that must do no harm, send the [token](Lock::token) along with every write and refuse a token smaller than
-/// one seen before: it only grows. Without that, use a lock to save work, not to keep data right.
+/// one seen before: it only grows. Without that, use a lock to save work, not to keep data right. In a table, that is a
+/// column for the token, and an update that finds no row when a later holder has been there:
+///
+/// ```sql
+/// UPDATE stocks SET amount = :amount, fence = :token WHERE item_id = :item_id AND fence <= :token
+/// ```
 ///
 /// On Redis a lock is as good as the one server that keeps it: a failover to a replica that had not heard of it hands it
 /// out twice, with a bigger token.

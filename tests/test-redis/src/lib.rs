@@ -1,8 +1,8 @@
 //! Throwaway Redis servers for tests, made of the machine's own packages.
 //!
-//! [`Server`] is one server on a free port of 127.0.0.1, with a password and without files; [`Cluster`] is three masters
-//! that share the slots; [`Sentinel`] watches a master and its replica. They end with their owner, even when the owner is
-//! killed: see [`Server`] for how.
+//! [`Server`] is one server on a free port of 127.0.0.1, with a password and without files, on request with a second
+//! port that speaks TLS; [`Cluster`] is three masters that share the slots, with or without a replica; [`Sentinel`]
+//! watches a master and its replica. They end with their owner, even when the owner is killed: see [`Server`] for how.
 //!
 //! [`shared_url`] is what most tests want: a server that all tests of the run share, on which each takes a prefix of its
 //! own.

@@ -222,8 +222,9 @@ impl Server {
                 return Err(StartError::Failed(error));
             }
             // Another server may have the port; ours says its number.
-            let info = self.ask(&["INFO", "server"]).unwrap_or_default();
-            if info.contains(&format!("process_id:{}\r", noted.trim())) {
+            let info = self.ask(&["INFO"]).unwrap_or_default();
+            let is_ours = info.contains(&format!("process_id:{}\r", noted.trim()));
+            if is_ours && !info.contains("\nloading:1\r") {
                 return Ok(pid);
             }
         }

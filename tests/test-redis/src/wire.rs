@@ -4,9 +4,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
-const END: &[u8] = b"+PONG\r\n";
+/// How the answer to the last `PING` begins, also of a server that is not ready to say more.
+const ENDS: [&str; 4] = ["+PONG", "-LOADING", "-MISCONF", "-BUSY"];
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Sends a command to the server on `port`, and answers what it said, with the signs of the protocol in it.
@@ -23,26 +24,31 @@ pub(crate) fn ask(port: u16, password: Option<&str>, command: &[&str]) -> anyhow
     // Marks the end of the answer. Not QUIT, which a sentinel doesn't know.
     text.push_str(&encoded(&["PING"]));
     stream.write_all(text.as_bytes())?;
-    let mut answer = Vec::new();
-    while !answer.ends_with(END) {
+    let mut bytes = Vec::new();
+    let answer = loop {
         let mut part = [0; 4096];
         match stream.read(&mut part)? {
             0 => bail!("the server hung up"),
-            length => answer.extend(part.iter().take(length)),
+            length => bytes.extend(part.iter().take(length)),
         }
-    }
-    answer.truncate(answer.len() - END.len());
-    let answer = String::from_utf8_lossy(&answer);
-    let answer = match password {
-        Some(_) => answer
-            .strip_prefix("+OK\r\n")
-            .with_context(|| format!("the server refuses its password: {answer}"))?,
-        None => &answer,
+        let text = String::from_utf8_lossy(&bytes);
+        let rest = match password {
+            None => &*text,
+            Some(_) if text.starts_with('-') => bail!("the server refuses its password: {text}"),
+            Some(_) => text.strip_prefix("+OK\r\n").unwrap_or_default(),
+        };
+        // The answer has at least one line, and then comes that of the `PING`.
+        let lines = rest.strip_suffix("\r\n");
+        if let Some((answer, last)) = lines.and_then(|lines| lines.rsplit_once("\r\n"))
+            && ENDS.iter().any(|end| last.starts_with(end))
+        {
+            break format!("{answer}\r\n");
+        }
     };
     if let Some(error) = answer.strip_prefix('-') {
         bail!("{}: {}", command.join(" "), error.trim());
     }
-    Ok(answer.to_owned())
+    Ok(answer)
 }
 
 fn encoded(command: &[&str]) -> String {

@@ -9,50 +9,9 @@ use shelfmark_kv::{
 };
 use test_redis::Server;
 
-use crate::{connect, recovery};
+use crate::connect;
 
 const LONG: Duration = Duration::from_secs(30);
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_count_is_done_twice_while_connections_are_killed() -> anyhow::Result<()> {
-    let server = Server::start()?;
-    let kv = connect(&server.url()).await?;
-    let mut callers = tokio::task::JoinSet::new();
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    for _ in 0..32 {
-        let (kv, stopped) = (kv.clone(), stopped.clone());
-        callers.spawn(async move {
-            let (mut done, mut unknown, mut not_done) = (0, 0, 0);
-            while !*stopped.borrow() {
-                match kv.incr("a", 1).await {
-                    Ok(_) => done += 1,
-                    Err(error) if OutcomeUnknown::is_cause_of(&error) => unknown += 1,
-                    Err(_) => not_done += 1,
-                }
-            }
-            (done, unknown, not_done)
-        });
-    }
-    for _ in 0..100 {
-        tokio::time::sleep(Duration::from_millis(15)).await;
-        server.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])?;
-    }
-    stop.send_replace(true);
-    let (mut done, mut unknown) = (0, 0);
-    while let Some(counts) = callers.join_next().await {
-        let counts = counts?;
-        done += counts.0;
-        unknown += counts.1;
-    }
-    recovery(|| kv.get("a")).await?;
-    let counted = kv.count("a").await?;
-    assert!(done > 500 && unknown > 0, "{done} done, {unknown} unknown");
-    assert!(
-        done <= counted && counted <= done + unknown,
-        "{done} done, {unknown} unknown, {counted} counted"
-    );
-    Ok(())
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_server_refuses_writes_clearly_and_loses_nothing() -> anyhow::Result<()> {
@@ -169,31 +128,6 @@ async fn a_server_that_forgot_the_scripts_is_sent_them_again() -> anyhow::Result
         server.ask(&["SCRIPT", "FLUSH"])?;
     }
     assert!(held.is_some_and(|lock| lock.is_held()));
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_server_refuses_is_told_by_class() -> anyhow::Result<()> {
-    let server = Server::start()?;
-    let kv = connect(&server.url()).await?;
-    server.ask(&["CONFIG", "SET", "replica-read-only", "yes"])?;
-    server.ask(&["REPLICAOF", "127.0.0.1", "1"])?;
-    let error = kv.incr("a", 1).await.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.code()),
-        (ErrorKind::Connection, Some("READONLY")),
-        "{error}"
-    );
-    assert!(!OutcomeUnknown::is_cause_of(&error));
-    server.ask(&["REPLICAOF", "NO", "ONE"])?;
-    recovery(|| kv.incr("a", 1)).await?;
-    server.ask(&["ACL", "SETUSER", "default", "-incrby"])?;
-    let error = kv.incr("a", 1).await.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.code()),
-        (ErrorKind::InvalidConfig, Some("NOPERM")),
-        "{error}"
-    );
     Ok(())
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Mode {
     Pass,
     /// The server's answers wait for so long.
     Late(Duration),
+    /// The server's answers stay where they are, as with a reader that has no time.
+    Unread,
     /// Connections that are made now are ended at once, and so are those there are.
     HangUp,
 }
@@ -108,7 +110,7 @@ async fn connection(
                 Ok(length) if length > 0 && server.write_all(&up[..length]).await.is_ok() => {}
                 _ => return,
             },
-            read = server.read(&mut down), if !is_dead => match read {
+            read = server.read(&mut down), if !is_dead && now != Mode::Unread => match read {
                 Ok(length) if length > 0 => {
                     if let Mode::Late(delay) = now {
                         tokio::time::sleep(delay).await;
