@@ -11,6 +11,7 @@ use std::task::Poll;
 use clap::{Args, Parser, Subcommand};
 use indicatif::HumanCount;
 use shelfmark::{DatabaseConfig, Db};
+use shelfmark_kv::{Cache, Kv};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -169,7 +170,9 @@ async fn open_and_import(
     let opening = async {
         let db = Db::connect(config).await?;
         crate::bring_up_to_date(&db).await?;
-        Ok::<_, shelfmark::Error>(db)
+        // A running service hears of what has changed.
+        let kv = Kv::connect(serve::beside_the_tables()?).await?;
+        Ok::<_, shelfmark::Error>(db.with_cache(Cache::on(&kv)))
     };
     let db = options.unless_stopped(opening).await??;
     let imported = import(&db, file, options).await;

@@ -35,12 +35,7 @@ pub async fn run(
     let shutdown = Shutdown::on_signals()?;
     let config = DatabaseConfig::from_env_or(default_url)?;
     let place = config.target.to_string();
-    let mut beside = KvConfig::from_env()?;
-    // The catalogue is there without its counters.
-    beside.lazy = true;
-    if beside.prefix.is_empty() {
-        beside.prefix = "catalog:".to_owned();
-    }
+    let beside = beside_the_tables()?;
     // The port first: a second start on it must not begin with the database.
     let listener = TcpListener::bind(address).await.map_err(|error| {
         format!("cannot listen on {address}: {error}; choose another with --addr")
@@ -59,18 +54,27 @@ pub async fn run(
     let kv = Kv::connect(beside).await?;
     let address = listener.local_addr()?;
     tracing::info!("the catalogue is at http://{address}/, its database is {place}");
-    tracing::info!("views are counted in {counted}");
-    let service = Service {
-        db: db.clone(),
-        kv,
-        limit,
-    };
+    tracing::info!("views are counted, and pages kept, in {counted}");
+    let service = Service::new(&db, kv, limit);
     let ended = serve(listener, router(service), shutdown).await;
     if let Ended::CutOff { connections } = ended {
         tracing::warn!(connections, "requests were still running and were cut off");
     }
     db.close().await?;
     Ok(())
+}
+
+/// Where views and values are kept. The catalogue is there without it, so nobody waits until it answers.
+///
+/// # Errors
+/// `InvalidConfig`.
+pub(crate) fn beside_the_tables() -> shelfmark::Result<KvConfig> {
+    let mut config = KvConfig::from_env()?;
+    config.lazy = true;
+    if config.prefix.is_empty() {
+        config.prefix = "catalog:".to_owned();
+    }
+    Ok(config)
 }
 
 /// Waits for Ctrl-C or SIGTERM while there is no server yet that could be shut down.

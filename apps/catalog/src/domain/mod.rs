@@ -7,6 +7,7 @@ mod names;
 mod search;
 mod search_words;
 mod show;
+mod show_page;
 mod text;
 
 pub use fold::fold;
@@ -18,5 +19,6 @@ pub use names::{
 pub use search::{NewTitleWords, PersonMatch, TitleMatch, TitleWords};
 pub use search_words::{SearchWords, words_of};
 pub use show::{NewShow, Show, ShowDetails, ShowPatch, ShowRecord, YearCount};
+pub use show_page::{Name, ShowPage};
 pub(crate) use text::{is_direction_mark, is_invisible, same_name};
 pub use text::{tidy, tidy_lines};

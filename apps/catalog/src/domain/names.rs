@@ -1,6 +1,6 @@
 //! People, countries and genres: names that shows share.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shelfmark::prelude::*;
 
 use super::search_words::words_of;
@@ -199,7 +199,7 @@ pub struct ShowCountry {
 }
 
 /// A genre and how many shows it has.
-#[derive(FromRow, Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(FromRow, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GenreCount {
     /// The genre's id.
     pub id: i64,

@@ -129,7 +129,7 @@ pub struct ShowDetails {
 }
 
 /// How many shows came out in a year.
-#[derive(FromRow, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(FromRow, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct YearCount {
     /// The year.
     pub release_year: i32,

@@ -12,8 +12,7 @@ use shelfmark_kv::Kv;
 use super::shows::no_show;
 use super::views::forgotten;
 use crate::domain::{
-    NewShow, ShowDetails, ShowKind, ShowPatch, ShowRecord, fold, limits, same_name, tidy,
-    tidy_lines,
+    NewShow, ShowKind, ShowPage, ShowPatch, ShowRecord, fold, limits, same_name, tidy, tidy_lines,
 };
 use crate::repositories::{
     ActorsExt as _, CountriesExt as _, DirectorsExt as _, GenresExt as _, Shows as _,
@@ -91,7 +90,7 @@ pub(super) async fn replace(
     Path(show_id): Path<String>,
     Query(()): Query<()>,
     Json(body): Json<ShowBody>,
-) -> Result<Json<ShowDetails>, Problem> {
+) -> Result<Json<ShowPage>, Problem> {
     let given = body.show_id.as_deref().map(tidy);
     if given.is_some_and(|given| given != show_id) {
         return Err(invalid("show_id", "differs from the id in the address"));
@@ -121,7 +120,7 @@ pub(super) async fn change(
     Path(show_id): Path<String>,
     Query(()): Query<()>,
     Json(patch): Json<ShowPatch>,
-) -> Result<Json<ShowDetails>, Problem> {
+) -> Result<Json<ShowPage>, Problem> {
     let patch = ShowPatch {
         date_added: patch.date_added,
         rating: changed("rating", patch.rating, tidy, limits::RATING_CHARS)?,
@@ -166,10 +165,10 @@ pub(super) async fn remove(
     }
 }
 
-async fn stored(db: &Db, show_id: &str) -> Result<ShowDetails, Problem> {
+async fn stored(db: &Db, show_id: &str) -> Result<ShowPage, Problem> {
     // Somebody may have removed it since the commit.
     let stored = db.shows().details(show_id).await?;
-    stored.ok_or_else(|| no_show(show_id))
+    stored.map(ShowPage::from).ok_or_else(|| no_show(show_id))
 }
 
 /// 422: the body is JSON of the right shape, but `field` holds what no show can have.

@@ -21,6 +21,7 @@ use super::{change, clients, list, page, search, shows};
 /// | `GET /genres` | every genre with the number of its shows |
 /// | `GET /directors/{id}/shows` | a director's shows, newest first |
 /// | `GET /stats/years` | how many shows came out in each year |
+/// | `GET /stats/cache` | what this instance's cache has done |
 /// | `GET /healthz`, `GET /readyz` | whether the process lives, and whether the database answers |
 ///
 /// On each of them but the page, a parameter that it does not know is a 400. A client who asks more often than the
@@ -45,6 +46,7 @@ pub fn router(service: Service) -> Router {
         .route("/genres", get(shows::genres))
         .route("/directors/{id}/shows", get(shows::of_director))
         .route("/stats/years", get(shows::years))
+        .route("/stats/cache", get(shows::cache))
         .with_state(service);
     if let Some(limit) = limit {
         routes = routes.layer(from_fn_with_state(limit, clients::limited));

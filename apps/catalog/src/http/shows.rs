@@ -1,16 +1,17 @@
-//! What is read besides the list: one show, the recent ones, genres, a director's shows, statistics.
+//! What is read besides the list: one show, the recent ones, genres, a director's shows, statistics, the cache.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shelfmark::{Db, Slice};
 use shelfmark_axum::{Json, ListQuery, Path, Problem, Query};
-use shelfmark_kv::Kv;
+use shelfmark_kv::{Cache, Kv};
 
 use super::views::{Viewed, looked_at};
 use crate::domain::{Director, GenreCount, Show, YearCount};
 use crate::repositories::{
     Directors as _, DirectorsExt as _, Genres as _, GenresExt as _, Shows as _, ShowsExt as _,
 };
+use crate::use_cases::look_at_show;
 
 /// The problem of a show that is not there.
 pub(super) fn no_show(show_id: &str) -> Problem {
@@ -20,10 +21,11 @@ pub(super) fn no_show(show_id: &str) -> Problem {
 pub(super) async fn details(
     State(db): State<Db>,
     State(kv): State<Kv>,
+    State(cache): State<Cache>,
     Path(show_id): Path<String>,
     Query(()): Query<()>,
 ) -> Result<Json<Viewed>, Problem> {
-    let show = db.shows().details(&show_id).await?;
+    let show = look_at_show(&cache, db.shows(), &show_id).await?;
     let show = show.ok_or_else(|| no_show(&show_id))?;
     let views = looked_at(&kv, &show_id).await;
     Ok(Json(Viewed { show, views }))
@@ -91,4 +93,31 @@ pub(super) async fn years(
     Query(()): Query<()>,
 ) -> Result<Json<Slice<YearCount>>, Problem> {
     Ok(Json(Slice::whole(db.shows().per_year().await?)))
+}
+
+/// What the cache of this instance has done.
+#[derive(Debug, Serialize)]
+pub(super) struct CacheCounts {
+    hits: u64,
+    waits: u64,
+    misses: u64,
+    hit_rate: f64,
+    refreshed: u64,
+    evicted: u64,
+    errors: u64,
+    saved_seconds: f64,
+}
+
+pub(super) async fn cache(State(cache): State<Cache>, Query(()): Query<()>) -> Json<CacheCounts> {
+    let stats = cache.stats();
+    Json(CacheCounts {
+        hits: stats.hits,
+        waits: stats.waits,
+        misses: stats.misses,
+        hit_rate: stats.hit_rate(),
+        refreshed: stats.refreshed,
+        evicted: stats.evicted,
+        errors: stats.errors,
+        saved_seconds: stats.saved.as_secs_f64(),
+    })
 }

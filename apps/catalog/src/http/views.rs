@@ -3,13 +3,13 @@
 use serde::Serialize;
 use shelfmark_kv::{Counters as _, Kv};
 
-use crate::domain::ShowDetails;
+use crate::domain::ShowPage;
 
 /// A show as it is looked at.
 #[derive(Debug, Serialize)]
 pub(super) struct Viewed {
     #[serde(flatten)]
-    pub(super) show: ShowDetails,
+    pub(super) show: ShowPage,
     /// How often it was looked at, this time included; not there when that could not be counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) views: Option<i64>,

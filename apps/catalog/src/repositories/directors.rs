@@ -68,6 +68,7 @@ pub trait Directors {
 
     /// Gives somebody another name, which is found when its words are kept as well. Whether there is somebody of the id.
     #[exec("UPDATE directors SET name = :name WHERE id = :id")]
+    #[evicts(tag = "shows")]
     async fn rename(&self, id: i64, name: &str) -> Result<bool>;
 
     /// Keeps the words of a name.

@@ -24,6 +24,7 @@ pub trait Genres {
     async fn unlink(&self, show_ids: &[String]) -> Result<u64>;
 
     /// Every genre with the number of its shows, by name.
+    #[cached(key = "genres-with-counts", ttl = "5m", tag = "statistics")]
     #[query(
         "SELECT g.id, g.name, count(link.show_id) AS shows FROM genres AS g
          LEFT JOIN show_genres AS link ON link.genre_id = g.id

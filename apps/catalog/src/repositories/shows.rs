@@ -10,6 +10,9 @@ use crate::domain::{NewShow, Show, ShowDetails, ShowPatch, YearCount};
 /// A page of [`list`](Shows::list) enters the index of its first sort key at the place where the page before ended, so that
 /// a deep page costs no more than the first. A filter that few shows pass is looked for from there on, since there is no
 /// index for each combination.
+///
+/// What changes a show drops its page and the statistics from the cache, once it is committed. Joining a show to names is
+/// always done together with such a change.
 #[repository(entity = Show)]
 pub trait Shows {
     /// The show of a key.
@@ -18,22 +21,27 @@ pub trait Shows {
 
     /// Adds a show.
     #[insert]
+    #[evicts(key = "show:{new.show_id}", tag = "statistics")]
     async fn insert(&self, new: &NewShow) -> Result<Show>;
 
     /// Adds shows, or replaces those whose key is there.
     #[upsert_many]
+    #[evicts(tags = ["shows", "statistics"])]
     async fn upsert_many(&self, new: &[NewShow]) -> Result<u64>;
 
     /// Replaces a show.
     #[update]
+    #[evicts(key = "show:{show.show_id}", tag = "statistics")]
     async fn update(&self, show: &Show) -> Result<Show>;
 
     /// Changes what the patch says; what is absent in it stays.
     #[patch]
+    #[evicts(key = "show:{show_id}")]
     async fn change(&self, show_id: &str, patch: &ShowPatch) -> Result<bool>;
 
     /// Removes a show; what joins it to names goes with it.
     #[delete]
+    #[evicts(key = "show:{show_id}", tag = "statistics")]
     async fn delete(&self, show_id: &str) -> Result<bool>;
 
     /// How many there are.
@@ -70,6 +78,7 @@ pub trait Shows {
     async fn recent(&self, year: i32, limit: i64) -> Result<Vec<Show>>;
 
     /// How many shows came out in each year, from the first to the last.
+    #[cached(key = "shows-per-year", ttl = "5m", tag = "statistics")]
     #[query(
         "SELECT release_year, count(*) AS shows FROM shows GROUP BY release_year ORDER BY release_year"
     )]
