@@ -356,3 +356,25 @@ async fn lost_data_is_a_miss_and_what_was_computed_before_is_not_stored() -> any
     assert_eq!(there.get::<u32>("b").await, None);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_announcement_whose_writer_never_comes_back_ends_by_itself() -> anyhow::Result<()> {
+    let server = Server::start()?;
+    let [writer, reader] = two_on(&server.url()).await?;
+    writer.announce(&Evictions::new().key("a")).await;
+    assert_eq!(
+        (
+            answer(&reader, "a", 1).await?,
+            answer(&reader, "a", 2).await?
+        ),
+        (1, 2)
+    );
+    let left = server.ask(&["PTTL", "{cache:a}:v"])?;
+    let left_ms: i64 = left.trim_start_matches(':').trim().parse()?;
+    assert!((1..=30_000).contains(&left_ms), "{left}");
+    // Reading does not prolong it, so it may as well end now.
+    server.ask(&["PEXPIRE", "{cache:a}:v", "1"])?;
+    let recovered = until_kept(&reader, "a").await?;
+    assert!(recovered < SLACK, "{recovered:?}");
+    Ok(())
+}

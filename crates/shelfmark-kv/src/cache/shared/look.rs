@@ -26,7 +26,7 @@ type Versions = Vec<(String, Option<Bytes>)>;
 
 /// What an attempt to claim came to.
 enum Tried {
-    Claimed(Claim),
+    Claimed(Box<Claim>),
     Elsewhere,
     Changed,
 }
@@ -97,7 +97,7 @@ impl Core {
                 return Ok(Look::Elsewhere);
             }
             match self.claim(keys, &seen, versions, until).await? {
-                Tried::Claimed(claim) => return Ok(Look::Claimed(claim)),
+                Tried::Claimed(claim) => return Ok(Look::Claimed(*claim)),
                 Tried::Elsewhere => return Ok(Look::Elsewhere),
                 Tried::Changed => {}
             }
@@ -139,7 +139,7 @@ impl Core {
         until: Instant,
     ) -> Option<Claim> {
         match self.claim(keys, seen, versions, until).await {
-            Ok(Tried::Claimed(claim)) if !claim.is_blocked() => Some(claim),
+            Ok(Tried::Claimed(claim)) if !claim.is_blocked() => Some(*claim),
             Ok(_) => None,
             Err(error) => {
                 self.failed("claiming a value that ends soon", &error);
@@ -184,12 +184,12 @@ impl Core {
             // Nobody is to wait for what will not be stored.
             lease = None;
         }
-        Ok(Tried::Claimed(Claim {
+        Ok(Tried::Claimed(Box::new(Claim {
             keys: keys.clone(),
             version,
             tags,
             lease,
-        }))
+        })))
     }
 
     /// Gives the tags a version that have none.
