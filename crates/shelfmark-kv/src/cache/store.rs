@@ -104,7 +104,7 @@ impl Cache {
                         ttl,
                         bytes,
                     };
-                    if before.epoch % 2 == 0 {
+                    if before.epoch.is_multiple_of(2) {
                         local.put(Arc::from(&*wanted.key), storing, before);
                     }
                 });
