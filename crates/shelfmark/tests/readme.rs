@@ -6,10 +6,11 @@
 mod tour;
 
 const README: &str = include_str!("../../../README.md");
-const EXAMPLES: [&str; 4] = [
+const EXAMPLES: [&str; 5] = [
     include_str!("../examples/first.rs"),
     include_str!("../examples/tour.rs"),
     include_str!("../examples/daily.rs"),
+    include_str!("../examples/beside.rs"),
     include_str!("testing.rs"),
 ];
 
