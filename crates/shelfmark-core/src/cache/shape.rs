@@ -183,7 +183,6 @@ impl<T: ?Sized> Shape for PhantomData<T> {
 #[derive(Debug)]
 pub struct WhenUsed<'a, T>(PhantomData<&'a T>);
 
-#[diagnostic::do_not_recommend]
 impl<T: Shape> Shape for WhenUsed<'_, T> {
     const SHAPE: u64 = T::SHAPE;
 }

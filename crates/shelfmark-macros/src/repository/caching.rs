@@ -1,7 +1,7 @@
 //! `#[cached]` and `#[evicts]`: what a method answers from the cache, and what it drops from there.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
@@ -202,8 +202,8 @@ impl Cached {
         let key = match &self.key {
             None => Some(self.key_of_all(method, does)),
             Some(key) => {
-                errors.take(complete(key, method));
-                errors.take(key.key(method, &fills))
+                let made = key.key(method, &fills);
+                errors.take(made.and_then(|made| complete(key, method).map(|()| made)))
             }
         };
         let tags: Vec<TokenStream> = self
@@ -365,17 +365,24 @@ impl Around {
     pub(super) fn wrap(&self, method: &Method, body: &TokenStream) -> TokenStream {
         let own = quote!(::shelfmark::__private::Executor::handle(self));
         match (&self.kind, &method.output) {
-            (Kind::Cached { declared, names }, Output::Future { value, .. }) => quote! {
-                static CACHED: ::shelfmark::__private::cache::Cached = #declared;
-                let __handle = #own;
-                ::shelfmark::__private::cache::cached::<#value, _, _, _>(
-                    __handle,
-                    &CACHED,
-                    || #names,
-                    || async { #body },
-                )
-                .await
-            },
+            (Kind::Cached { declared, names }, Output::Future { value, .. }) => {
+                let handle = quote!(__handle);
+                // Blamed on the answer where that cannot be kept.
+                let call = quote_spanned! {value.span()=>
+                    ::shelfmark::__private::cache::cached::<#value, _, _, _>(
+                        #handle,
+                        &CACHED,
+                        || #names,
+                        || async { #body },
+                    )
+                    .await
+                };
+                quote! {
+                    static CACHED: ::shelfmark::__private::cache::Cached = #declared;
+                    let __handle = #own;
+                    #call
+                }
+            }
             (Kind::Evicts(evictions), _) => {
                 let path = &method.path;
                 quote! {
