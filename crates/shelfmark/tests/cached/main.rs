@@ -1,6 +1,8 @@
 //! `#[cached]` and `#[evicts]`: what a cache is asked for, and what it is told to drop.
 
 mod noted;
+mod on_redis;
+mod shapes;
 mod shows;
 
 use std::sync::Arc;
