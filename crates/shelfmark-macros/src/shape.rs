@@ -119,7 +119,7 @@ fn skips(input: &DeriveInput) -> impl Iterator<Item = &Attribute> {
     fields_of(&input.data)
         .flat_map(|field| &field.attrs)
         .chain(variants)
-        .filter(|attribute| words_of_serde(attribute).iter().any(|word| is_skip(word)))
+        .filter(|attribute| words_of_serde(attribute).iter().any(is_skip))
 }
 
 fn is_skip(word: &Ident) -> bool {
