@@ -42,4 +42,8 @@ impl<C: QueryCache + ?Sized> QueryCache for Arc<C> {
     fn resume(&self) {
         (**self).resume();
     }
+
+    fn drop_all(&self) {
+        (**self).drop_all();
+    }
 }

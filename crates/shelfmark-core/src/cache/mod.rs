@@ -141,8 +141,19 @@ pub trait QueryCache: fmt::Debug + Send + Sync + 'static {
 
     /// Drops all and keeps nothing until [`resume`](QueryCache::resume), because evictions of other processes may be
     /// missed from now on.
+    ///
+    /// Several may use one cache, so this is counted: each call is followed by one `resume` of the same user, and values
+    /// are kept only while nobody has suspended it.
     fn suspend(&self);
 
-    /// Drops all and keeps values again.
+    /// Takes back one [`suspend`](QueryCache::suspend). With the last one values are kept again, none of which was read
+    /// before.
     fn resume(&self);
+
+    /// Drops all, and what is being computed is not stored: evictions of other processes were missed until now. Who has
+    /// suspended it has suspended it still.
+    fn drop_all(&self) {
+        self.suspend();
+        self.resume();
+    }
 }
