@@ -42,7 +42,7 @@ impl Handle {
         &*self.0
     }
 
-    /// A handle for one call after which `evictions` are dropped from the cache: when it has succeeded, or inside of a
+    /// A handle for one call after which `evictions` are dropped from the cache: when it has ended, or inside of a
     /// transaction, when that is committed. Of a handle that belongs to a tenant, the tenant's.
     #[must_use]
     pub fn evicting(&self, evictions: Evictions) -> Handle {

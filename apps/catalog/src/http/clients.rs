@@ -1,7 +1,7 @@
 //! Limits on how often one client may ask.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use axum::extract::{ConnectInfo, Request, State};
@@ -97,17 +97,22 @@ fn told(quota: Quota, decision: Decision) -> [(&'static str, String); 3] {
     ]
 }
 
-/// Who asks. Of the addresses that proxies have noted only the last one is by our own, all others are the client's word.
+/// Who asks: one address, or the network of 64 bits that one customer has. Of the addresses that proxies have noted only the last one is by our own, all others are the client's word.
 fn client(peer: Option<IpAddr>, headers: &HeaderMap, behind_proxy: bool) -> Option<IpAddr> {
-    if !behind_proxy {
-        return peer;
-    }
     let noted = headers.get_all("x-forwarded-for").iter().next_back();
-    let noted = noted.and_then(|noted| noted.to_str().ok());
-    noted
-        .and_then(|noted| noted.rsplit(',').next())
-        .and_then(|last| last.trim().parse().ok())
-        .or(peer)
+    let noted = noted.and_then(|noted| noted.to_str().ok()?.rsplit(',').next());
+    let client = noted.filter(|_| behind_proxy).and_then(address).or(peer)?;
+    Some(match client.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    })
+}
+
+/// An address as proxies note it: some with its port.
+fn address(noted: &str) -> Option<IpAddr> {
+    let noted = noted.trim();
+    let with_port = || noted.parse::<SocketAddr>().ok().map(|address| address.ip());
+    noted.parse().ok().or_else(with_port)
 }
 
 #[cfg(test)]
@@ -140,6 +145,15 @@ mod tests {
         headers.append("x-forwarded-for", noted("203.0.113.9, 198.51.100.7"));
         assert_eq!(client(peer, &headers, false), peer);
         assert_eq!(client(peer, &headers, true), "198.51.100.7".parse().ok());
+        for (said, meant) in [
+            ("198.51.100.8:4711", "198.51.100.8"),
+            ("[2001:db8:1:2:3::4]:80", "2001:db8:1:2::"),
+            ("2001:db8:1:2::5", "2001:db8:1:2::"),
+            ("::ffff:198.51.100.9", "198.51.100.9"),
+        ] {
+            headers.insert("x-forwarded-for", noted(said));
+            assert_eq!(client(peer, &headers, true), meant.parse().ok(), "{said}");
+        }
         headers.append("x-forwarded-for", noted("somebody"));
         assert_eq!(client(peer, &headers, true), peer);
     }

@@ -1,14 +1,16 @@
 //! A method with `#[cached]`: its answer from the cache of its handle, or from its statement.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::codec::{Cacheable, Codec, Stored, typed};
-use super::{Compute, Keep, Wanted};
+use super::{Compute, Keep, ShapeOf, Wanted};
 use crate::channel::BoxFuture;
+use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::executor::Handle;
+use crate::statement::Statement;
 
 /// What `#[cached]` says at a method.
 #[derive(Debug)]
@@ -19,6 +21,28 @@ pub struct Cached {
     pub ttl: Duration,
     /// That of a `None`.
     pub none_ttl: Option<Duration>,
+    /// What is read.
+    pub statement: &'static Statement,
+    /// What the statement's texts look like, once that has been asked.
+    pub form: OnceLock<u64>,
+}
+
+impl Cached {
+    /// The shape of an answer of this statement: what another version of it answered, in another version of the program,
+    /// is not given for this one's.
+    fn shape(&self, answer: u64) -> u64 {
+        let form = self.form.get_or_init(|| {
+            let texts = [Dialect::Sqlite, Dialect::Postgres].map(|dialect| {
+                // Some are for one engine only.
+                (self.statement.render)(dialect).unwrap_or_default()
+            });
+            texts
+                .iter()
+                .fold(ShapeOf::named("statement"), |form, text| form.text(text))
+                .number()
+        });
+        ShapeOf::named("answer").part(answer).part(*form).number()
+    }
 }
 
 /// The answer from the cache of `handle`, or from `compute`.
@@ -51,7 +75,7 @@ where
     }
     let wanted = Wanted {
         key: Cow::Owned(key),
-        shape: T::SHAPE,
+        shape: declared.shape(T::SHAPE),
         keep: Keep {
             none_ttl: declared.none_ttl,
             tags: tags.into_iter().map(Cow::Owned).collect(),

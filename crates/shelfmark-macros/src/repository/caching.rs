@@ -228,6 +228,8 @@ impl Cached {
                         method: #path,
                         ttl: #ttl,
                         none_ttl: #none_ttl,
+                        statement: &STATEMENT,
+                        form: ::std::sync::OnceLock::new(),
                     }
                 },
                 names: quote! {

@@ -10,8 +10,8 @@ const UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
 ];
 
-/// The longest: a hundred years, with which no clock runs over.
-const LONGEST_MS: u64 = 36_500 * 86_400_000;
+/// The longest that a cache takes: ten years.
+const LONGEST_MS: u64 = 3_650 * 86_400_000;
 
 /// The number of milliseconds.
 pub(super) fn milliseconds(literal: &LitStr) -> Result<u64> {
@@ -36,7 +36,7 @@ pub(super) fn milliseconds(literal: &LitStr) -> Result<u64> {
     match number.checked_mul(*factor).filter(|ms| *ms <= LONGEST_MS) {
         Some(milliseconds) => Ok(milliseconds),
         None => refused(format!(
-            "`{text}` is longer than a hundred years; write a shorter time"
+            "`{text}` is longer than ten years; write a shorter time"
         )),
     }
 }
@@ -71,8 +71,8 @@ mod tests {
             ("-5m", "is no time"),
             ("5min", "is no time"),
             ("0s", "for no time"),
-            ("36501d", "hundred years"),
-            ("18446744073709551615d", "hundred years"),
+            ("3651d", "ten years"),
+            ("18446744073709551615d", "ten years"),
             ("99999999999999999999s", "is no time"),
         ] {
             let found = read(text).err().map(|error| error.to_string());
