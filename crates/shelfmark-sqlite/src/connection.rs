@@ -1,5 +1,6 @@
 //! One connection: how it is opened and set up, and the few statements that bracket a transaction.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,6 +46,8 @@ pub(crate) struct Connection {
     place: Place,
     brake: Arc<Brake>,
     signals: Arc<Signals>,
+    /// The numbers of statements that were prepared here, each in the place that its number says.
+    prepared: Box<[Cell<u32>]>,
     _open: OpenGuard,
 }
 
@@ -144,6 +147,7 @@ impl Connection {
             place: place.clone(),
             brake,
             signals,
+            prepared: vec![Cell::new(0); STATEMENTS_KEPT].into_boxed_slice(),
             _open: OpenGuard::new(open),
         };
         connection
@@ -278,6 +282,24 @@ impl Connection {
         Ok(())
     }
 
+    fn place_of(&self, statement: u32) -> Option<&Cell<u32>> {
+        let place = usize::try_from(statement).ok()? % STATEMENTS_KEPT;
+        self.prepared.get(place)
+    }
+
+    /// Remembers that the statement of this number was prepared here.
+    pub(crate) fn note_prepared(&self, statement: u32) {
+        if let Some(place) = self.place_of(statement) {
+            place.set(statement);
+        }
+    }
+
+    /// Whether the statement of this number is still prepared here, most likely: what is forgotten costs a hop to another
+    /// thread, and what is remembered for too long the time of a preparation.
+    pub(crate) fn has_prepared(&self, statement: u32) -> bool {
+        statement != 0 && self.place_of(statement).map(Cell::get) == Some(statement)
+    }
+
     /// The statement of `sql`, prepared now or before.
     pub(crate) fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>> {
         self.raw
@@ -323,6 +345,31 @@ impl Connection {
         let error = constraint::name_at_commit(self, error);
         self.roll_back();
         Err(error)
+    }
+
+    /// The same, without a search for the constraint that was violated.
+    pub(crate) fn try_commit(&self) -> Result<()> {
+        let outcome = self.bracket("COMMIT");
+        if outcome.is_err() {
+            self.roll_back();
+        }
+        outcome
+    }
+
+    /// Opens the savepoint of a write that is committed together with others.
+    pub(crate) fn savepoint(&self) -> Result<()> {
+        self.bracket("SAVEPOINT shelfmark_write")
+    }
+
+    /// Keeps what was done since the savepoint.
+    pub(crate) fn release(&self) -> Result<()> {
+        self.bracket("RELEASE shelfmark_write")
+    }
+
+    /// Undoes what was done since the savepoint.
+    pub(crate) fn undo(&self) -> Result<()> {
+        self.bracket("ROLLBACK TO shelfmark_write")?;
+        self.release()
     }
 
     /// Rolls back, if there is anything to roll back. What fails here is dealt with when the connection is returned.

@@ -14,9 +14,12 @@ use shelfmark_core::{
 };
 
 use crate::connection::{Missing, Role, check_version, make_folder};
+use crate::cost::{Cost, Costs};
 use crate::describe;
 use crate::held::{Held, Slot, let_go};
+use crate::inline::{self, Read};
 use crate::lease::{Lease, Pool};
+use crate::line::{self, Answer, Sink, Write};
 use crate::maintenance;
 use crate::many::{self, ManyJob};
 use crate::perform::{self, Job};
@@ -51,6 +54,7 @@ pub struct SqliteEngine {
     /// `None` for a database in memory, where the writer does all.
     readers: Option<Arc<Pool>>,
     writer: Arc<Pool>,
+    costs: Costs,
     /// Where the open transactions keep their leases, for a close that does not wait for them.
     kept: Mutex<Vec<Weak<Slot>>>,
 }
@@ -106,6 +110,7 @@ impl SqliteEngine {
             ))),
             writer,
             site,
+            costs: Costs::default(),
             kept: Mutex::default(),
         })
     }
@@ -125,6 +130,7 @@ impl SqliteEngine {
             site,
             readers: None,
             writer: only,
+            costs: Costs::default(),
             kept: Mutex::default(),
         })
     }
@@ -168,6 +174,24 @@ impl SqliteEngine {
             lease.spend();
         }
         Ok(lease)
+    }
+
+    /// Runs a single write, which may be committed together with others that came at the same time.
+    async fn write(
+        &self,
+        call: &Call<'_>,
+        cost: Arc<Cost>,
+        mut sink: Option<Box<dyn RowSink>>,
+    ) -> Result<Answer> {
+        // With others it may have to be run again, and what it gives as well.
+        let shares = cost.may_share() && sink.as_mut().is_none_or(|sink| sink.restart());
+        let write = Write {
+            job: Job::known(call, cost)?,
+            sink: sink.map(Sink),
+            method: call.method,
+            shares,
+        };
+        line::write(&self.writer, write).await
     }
 
     /// Remembers where a transaction keeps its lease.
@@ -243,6 +267,11 @@ impl SqliteEngine {
     }
 }
 
+/// It is always of the kind that was asked for.
+fn another_answer() -> Error {
+    Error::new(ErrorKind::Other).with_detail("the write was answered in another form")
+}
+
 impl Channel for SqliteEngine {
     fn dialect(&self) -> Dialect {
         Dialect::Sqlite
@@ -254,8 +283,28 @@ impl Channel for SqliteEngine {
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
-            let job = Job::new(&call)?;
-            let lease = self.lease(job.route(), call.method).await?;
+            let cost = self.costs.of(&call)?;
+            let (sink, lease) = match inline::fetch(self.reading().0, &call, &cost, sink) {
+                Read::Done(answer, took) => {
+                    inline::take_turns(took).await;
+                    return answer;
+                }
+                Read::Later(sink, lease) => (sink, lease),
+            };
+            if cost.route() == Route::Write {
+                return match self.write(&call, cost, Some(sink)).await? {
+                    Answer::Rows(Sink(sink)) => Ok(sink),
+                    Answer::Touched(_) => Err(another_answer()),
+                };
+            }
+            let job = Job::known(&call, cost)?;
+            let lease = match lease {
+                Some(mut lease) => {
+                    lease.register(call.method);
+                    lease
+                }
+                None => self.lease(job.route(), call.method).await?,
+            };
             on_lease(lease, move |connection| {
                 perform::fetch(connection, job, sink)
             })
@@ -265,7 +314,14 @@ impl Channel for SqliteEngine {
 
     fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            let job = Job::new(&call)?;
+            let cost = self.costs.of(&call)?;
+            if cost.route() == Route::Write {
+                return match self.write(&call, cost, None).await? {
+                    Answer::Touched(rows) => Ok(rows),
+                    Answer::Rows(_) => Err(another_answer()),
+                };
+            }
+            let job = Job::known(&call, cost)?;
             let lease = self.lease(job.route(), call.method).await?;
             on_lease(lease, move |connection| perform::execute(connection, job)).await
         })

@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use shelfmark_core::pool::{HoldGuard, Holders, PoolStatus};
+use shelfmark_core::pool::{HoldGuard, Holders, PoolStatus, WaitGuard};
 use shelfmark_core::{Error, ErrorKind, Result};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::brake::{Brake, Token};
 use crate::connection::{Connection, Missing, Role};
+use crate::line::Line;
 use crate::site::{Phase, Site, closed};
 
 /// The connections of one role.
@@ -28,8 +29,12 @@ pub(crate) struct Pool {
     /// The brakes of connections that may be open, for the end of a close.
     brakes: Mutex<Vec<Weak<Brake>>>,
     holders: Holders,
+    /// Single writes that wait for their turn.
+    line: Line,
     /// How many leases are out; a close waits for zero.
-    lent: watch::Sender<usize>,
+    lent: AtomicUsize,
+    /// Told when the last lease came back.
+    all_back: Notify,
 }
 
 impl Pool {
@@ -44,7 +49,9 @@ impl Pool {
             open: Arc::new(AtomicUsize::new(0)),
             brakes: Mutex::new(Vec::new()),
             holders: Holders::default(),
-            lent: watch::Sender::new(0),
+            line: Line::default(),
+            lent: AtomicUsize::new(0),
+            all_back: Notify::new(),
         }
     }
 
@@ -74,6 +81,7 @@ impl Pool {
     /// `PoolExhausted` naming who holds it, or `Connection` once the database is being closed.
     pub(crate) async fn acquire(self: &Arc<Self>, method: &'static str) -> Result<Lease> {
         self.site.refuse_when_closing()?;
+        self.line.seal();
         let began = Instant::now();
         let permit = match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => permit,
@@ -88,16 +96,57 @@ impl Pool {
                 }
             }
         };
-        self.lent.send_modify(|count| *count += 1);
-        Ok(Lease {
+        let mut lease = self.lend(permit, began);
+        lease.register(method);
+        Ok(lease)
+    }
+
+    /// A connection that is free now. Who holds it is not registered: what takes longer than a moment does that itself.
+    pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Lease> {
+        if self.site.phase() != Phase::Open {
+            return None;
+        }
+        // None is free while somebody waits, so nobody is overtaken.
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        Some(self.lend(permit, Instant::now()))
+    }
+
+    /// Waits for a connection for single writes, for as long as the pool is open: each of them has its own patience.
+    pub(crate) fn turn(self: &Arc<Self>) -> impl Future<Output = Result<Lease>> + Send + use<> {
+        let pool = Arc::clone(self);
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        async move {
+            let permit = permit.await.map_err(|_| closed())?;
+            Ok(pool.lend(permit, Instant::now()))
+        }
+    }
+
+    /// The line of single writes.
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// Counts a caller who waits, until the guard is dropped.
+    pub(crate) fn count_waiting(&self) -> WaitGuard {
+        self.holders.wait()
+    }
+
+    /// The place and phase of the database.
+    pub(crate) fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
+    fn lend(self: &Arc<Self>, permit: OwnedSemaphorePermit, since: Instant) -> Lease {
+        self.lent.fetch_add(1, Ordering::SeqCst);
+        Lease {
             connection: lock(&self.idle).pop(),
             spent: false,
             made_read_only: false,
-            waiting_since: began,
-            hold: Some(self.holders.hold(method)),
+            waiting_since: since,
+            hold: None,
             permit: Some(permit),
             pool: Arc::clone(self),
-        })
+        }
     }
 
     /// The pool at this moment.
@@ -133,8 +182,14 @@ impl Pool {
 
     /// Waits until every lease is back.
     pub(crate) async fn returned(&self) {
-        // The sender is this value, so it cannot be gone.
-        let _ = self.lent.subscribe().wait_for(|count| *count == 0).await;
+        loop {
+            let told = self.all_back.notified();
+            // Asked after `told` was made, which hears whatever is told from then on.
+            if self.lent.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// Takes the idle connections out. Those still lent are closed when they come back.
@@ -179,6 +234,23 @@ impl Lease {
         &self.pool.site
     }
 
+    /// When the caller began to wait.
+    pub(crate) fn waiting_since(&self) -> Instant {
+        self.waiting_since
+    }
+
+    /// Puts `method` on the list of those who hold a connection.
+    pub(crate) fn register(&mut self, method: &'static str) {
+        self.hold = Some(self.pool.holders.hold(method));
+    }
+
+    /// The connection, if it is open, for a read in line with its caller: SQLite does not wait for locks.
+    pub(crate) fn at_hand(&self) -> Option<&Connection> {
+        let connection = self.connection.as_ref()?;
+        connection.signals().forbid_waiting();
+        Some(connection)
+    }
+
     /// Has the connection replaced by a fresh one afterwards.
     pub(crate) fn spend(&mut self) {
         self.spent = true;
@@ -188,6 +260,26 @@ impl Lease {
     pub(crate) fn make_read_only(&mut self) -> Result<()> {
         self.made_read_only = true;
         self.connection()?.batch("PRAGMA query_only = ON")
+    }
+
+    /// Lets SQLite wait for locks of other processes as long as a caller may who waits since `since`.
+    pub(crate) fn wait_since(&mut self, since: Instant) {
+        self.waiting_since = since;
+    }
+
+    /// Runs `work` on the connection, where nobody can stop it but the end of the database. Blocks.
+    pub(crate) fn on_connection<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        work(self.connection()?)
+    }
+
+    /// Rolls back, if there is anything to roll back.
+    pub(crate) fn roll_back(&self) {
+        if let Some(connection) = &self.connection {
+            connection.roll_back();
+        }
     }
 
     /// Lets the next call wait for locks of other processes as long as a call of its own may.
@@ -273,8 +365,8 @@ impl Drop for Lease {
         // Only now may the next caller come.
         drop(self.hold.take());
         drop(self.permit.take());
-        self.pool
-            .lent
-            .send_modify(|count| *count = count.saturating_sub(1));
+        if self.pool.lent.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.pool.all_back.notify_waiters();
+        }
     }
 }

@@ -201,6 +201,12 @@ impl RowSink for Cells {
             ..Cells::default()
         })
     }
+
+    fn restart(&mut self) -> bool {
+        self.columns.clear();
+        self.rows.clear();
+        true
+    }
 }
 
 fn owned(value: ValueRef<'_>) -> ValueRef<'static> {

@@ -1,0 +1,115 @@
+//! Reads in line with their caller: no other thread, no wait.
+//!
+//! A point read takes SQLite a few microseconds, and the way to another thread and back ten times that. So a read that
+//! was quick before runs where it is called, under a budget: SQLite is stopped when it takes longer, and the read goes
+//! the long way, from its start. Nothing here waits: not for a connection, not for a lock, not for a connection to be
+//! opened or a statement to be prepared. Whatever else is wrong is found out on the long way, too, so that there is one
+//! place that explains it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shelfmark_core::{Call, Flow, Result, RowSink};
+use tokio::task::coop::consume_budget;
+
+use crate::bind::bind_in_place;
+use crate::connection::Connection;
+use crate::cost::{Cost, READ_BUDGET};
+use crate::lease::{Lease, Pool};
+use crate::perform::{End, Step, Visitor, keeps_its_word};
+use crate::route::Route;
+use crate::row::start;
+
+/// After how many rows the time is looked at: SQLite looks when it has done a thousand steps, which may be many rows
+/// that take long to decode.
+const ROWS_BETWEEN_LOOKS: u32 = 64;
+
+/// What one unit of a task's budget stands for. A task has 128, so one that does nothing but read in line lets others
+/// run every tenth of a millisecond.
+const UNIT: Duration = Duration::from_nanos(800);
+
+/// What became of a read.
+pub(crate) enum Read {
+    /// It has its answer, after this time.
+    Done(Result<Box<dyn RowSink>>, Duration),
+    /// It goes the long way, with the connection that it already has.
+    Later(Box<dyn RowSink>, Option<Lease>),
+}
+
+/// Reads in line, if that can be done now.
+pub(crate) fn fetch(
+    pool: &Arc<Pool>,
+    call: &Call<'_>,
+    cost: &Cost,
+    mut sink: Box<dyn RowSink>,
+) -> Read {
+    if cost.route() != Route::Read || !cost.is_quick() || !sink.restart() {
+        return Read::Later(sink, None);
+    }
+    let Some(lease) = pool.try_acquire() else {
+        return Read::Later(sink, None);
+    };
+    let began = lease.waiting_since();
+    let ended = lease
+        .at_hand()
+        .filter(|connection| connection.has_prepared(cost.number()))
+        .and_then(|connection| run(connection, call, &mut *sink, began));
+    match ended {
+        Some(end) => {
+            drop(lease);
+            let took = began.elapsed();
+            cost.took(took);
+            Read::Done(
+                match end {
+                    End::Complete => Ok(sink),
+                    End::Refused(error) => Err(error),
+                },
+                took,
+            )
+        }
+        None => {
+            if began.elapsed() >= READ_BUDGET {
+                cost.overran();
+            }
+            sink.restart();
+            Read::Later(sink, Some(lease))
+        }
+    }
+}
+
+/// Runs the statement until its end; `None` when it did not come to one.
+fn run(
+    connection: &Connection,
+    call: &Call<'_>,
+    sink: &mut dyn RowSink,
+    began: Instant,
+) -> Option<End> {
+    let signals = connection.signals();
+    let _bound = signals.bound(began, READ_BUDGET);
+    let mut statement = connection.prepare(&call.sql).ok()?;
+    keeps_its_word(connection, Route::Read, &statement).ok()?;
+    bind_in_place(&mut statement, call).ok()?;
+    let (mut rows, mut is_late) = (0_u32, false);
+    let mut visitor = Visitor::new(|step: Step<'_, '_>| match step {
+        Step::Columns(statement) => start(sink, statement).map(|()| Flow::More),
+        Step::Row(row) => {
+            rows = rows.wrapping_add(1);
+            if rows.is_multiple_of(ROWS_BETWEEN_LOOKS) && signals.is_late() {
+                is_late = true;
+                return Ok(Flow::Enough);
+            }
+            sink.row(&row)
+        }
+    });
+    visitor.step(&mut statement).ok()?;
+    let end = visitor.end(&statement);
+    (!is_late).then_some(end)
+}
+
+/// Lets other tasks run when the caller's task has read for long enough, this time and the times before.
+pub(crate) async fn take_turns(took: Duration) {
+    let units = took.as_nanos() / UNIT.as_nanos();
+    for _ in 0..=units.min(128) {
+        consume_budget().await;
+    }
+}
