@@ -236,3 +236,35 @@ impl Drop for StopOnDrop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_waits_for_locks_only_where_it_may() {
+        let signals = Signals::new();
+        assert!(!signals.waits(0), "nobody allowed it");
+        let now = Instant::now();
+        signals.allow_waiting(now, now + Duration::from_secs(3_600));
+        assert!(signals.waits(0));
+        signals.forbid_waiting();
+        let forbidden = Instant::now();
+        assert!((0..100).all(|tries| !signals.waits(tries)));
+        assert!(forbidden.elapsed() < Duration::from_millis(50));
+    }
+
+    #[test]
+    fn a_bound_ends_with_its_guard() {
+        let signals = Signals::new();
+        let long_ago = Instant::now();
+        assert!(!signals.gives_up());
+        let bound = signals.bound(long_ago, Duration::ZERO);
+        while !signals.gives_up() {
+            std::hint::spin_loop();
+        }
+        assert!(signals.is_late());
+        drop(bound);
+        assert!(!signals.gives_up());
+    }
+}

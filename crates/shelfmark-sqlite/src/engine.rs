@@ -301,7 +301,7 @@ impl Channel for SqliteEngine {
             let lease = match lease {
                 Some(mut lease) => {
                     lease.register(call.method);
-                    lease
+                    *lease
                 }
                 None => self.lease(job.route(), call.method).await?,
             };

@@ -33,7 +33,7 @@ pub(crate) enum Read {
     /// It has its answer, after this time.
     Done(Result<Box<dyn RowSink>>, Duration),
     /// It goes the long way, with the connection that it already has.
-    Later(Box<dyn RowSink>, Option<Lease>),
+    Later(Box<dyn RowSink>, Option<Box<Lease>>),
 }
 
 /// Reads in line, if that can be done now.
@@ -72,7 +72,7 @@ pub(crate) fn fetch(
                 cost.overran();
             }
             sink.restart();
-            Read::Later(sink, Some(lease))
+            Read::Later(sink, Some(Box::new(lease)))
         }
     }
 }

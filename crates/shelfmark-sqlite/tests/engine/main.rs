@@ -6,6 +6,8 @@ mod constraints;
 mod describing;
 mod disk;
 mod foreign_keys;
+mod groups;
+mod inline;
 mod locking;
 mod maintenance;
 mod many;
