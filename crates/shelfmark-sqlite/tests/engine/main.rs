@@ -8,6 +8,7 @@ mod disk;
 mod foreign_keys;
 mod groups;
 mod inline;
+mod latency;
 mod locking;
 mod maintenance;
 mod many;
