@@ -284,24 +284,35 @@ impl Channel for SqliteEngine {
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
             let cost = self.costs.of(&call)?;
-            let (sink, lease) = match inline::fetch(self.reading().0, &call, &cost, sink) {
-                Read::Done(answer, took) => {
-                    inline::take_turns(took).await;
-                    return answer;
-                }
-                Read::Later(sink, lease) => (sink, lease),
-            };
             if cost.route() == Route::Write {
                 return match self.write(&call, cost, Some(sink)).await? {
                     Answer::Rows(Sink(sink)) => Ok(sink),
                     Answer::Touched(_) => Err(another_answer()),
                 };
             }
+            let (mut sink, mut lease) = (sink, None);
+            if inline::may_try(&cost, &mut *sink) {
+                let at_once = self.reading().0.try_acquire();
+                let free = match at_once {
+                    Some(lease) => lease,
+                    None => self.lease(Route::Read, call.method).await?,
+                };
+                match inline::fetch(free, &call, &cost, sink) {
+                    Read::Done(answer, took) => {
+                        inline::take_turns(took).await;
+                        return answer;
+                    }
+                    Read::Later(untouched, kept) => {
+                        sink = untouched;
+                        lease = Some(*kept);
+                    }
+                }
+            }
             let job = Job::known(&call, cost)?;
             let lease = match lease {
                 Some(mut lease) => {
                     lease.register(call.method);
-                    *lease
+                    lease
                 }
                 None => self.lease(job.route(), call.method).await?,
             };

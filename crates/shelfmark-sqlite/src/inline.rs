@@ -2,11 +2,9 @@
 //!
 //! A point read takes SQLite a few microseconds, and the way to another thread and back ten times that. So a read that
 //! was quick before runs where it is called, under a budget: SQLite is stopped when it takes longer, and the read goes
-//! the long way, from its start. Nothing here waits: not for a connection, not for a lock, not for a connection to be
-//! opened or a statement to be prepared. Whatever else is wrong is found out on the long way, too, so that there is one
-//! place that explains it.
+//! the long way, from its start. Nothing here waits for a lock, for a connection to be opened or for a statement to be
+//! prepared. Whatever else is wrong is found out on the long way, too, so that there is one place that explains it.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shelfmark_core::{Call, Flow, Result, RowSink};
@@ -15,7 +13,7 @@ use tokio::task::coop::consume_budget;
 use crate::bind::bind_in_place;
 use crate::connection::Connection;
 use crate::cost::{Cost, READ_BUDGET};
-use crate::lease::{Lease, Pool};
+use crate::lease::Lease;
 use crate::perform::{End, Step, Visitor, keeps_its_word};
 use crate::route::Route;
 use crate::row::start;
@@ -32,49 +30,43 @@ const UNIT: Duration = Duration::from_nanos(800);
 pub(crate) enum Read {
     /// It has its answer, after this time.
     Done(Result<Box<dyn RowSink>>, Duration),
-    /// It goes the long way, with the connection that it already has.
-    Later(Box<dyn RowSink>, Option<Box<Lease>>),
+    /// It goes the long way, with the connection that it has.
+    Later(Box<dyn RowSink>, Box<Lease>),
 }
 
-/// Reads in line, if that can be done now.
+/// Whether a read may be tried in line: it was quick before, and its sink can start over.
+pub(crate) fn may_try(cost: &Cost, sink: &mut dyn RowSink) -> bool {
+    cost.route() == Route::Read && cost.is_quick() && sink.restart()
+}
+
+/// Reads in line, on the connection of `lease`.
 pub(crate) fn fetch(
-    pool: &Arc<Pool>,
+    lease: Lease,
     call: &Call<'_>,
     cost: &Cost,
     mut sink: Box<dyn RowSink>,
 ) -> Read {
-    if cost.route() != Route::Read || !cost.is_quick() || !sink.restart() {
-        return Read::Later(sink, None);
-    }
-    let Some(lease) = pool.try_acquire() else {
-        return Read::Later(sink, None);
-    };
-    let began = lease.waiting_since();
+    let began = Instant::now();
     let ended = lease
         .at_hand()
         .filter(|connection| connection.has_prepared(cost.number()))
         .and_then(|connection| run(connection, call, &mut *sink, began));
-    match ended {
-        Some(end) => {
-            drop(lease);
-            let took = began.elapsed();
+    let Some(end) = ended else {
+        let took = began.elapsed();
+        if took > READ_BUDGET {
             cost.took(took);
-            Read::Done(
-                match end {
-                    End::Complete => Ok(sink),
-                    End::Refused(error) => Err(error),
-                },
-                took,
-            )
         }
-        None => {
-            if began.elapsed() >= READ_BUDGET {
-                cost.overran();
-            }
-            sink.restart();
-            Read::Later(sink, Some(Box::new(lease)))
-        }
-    }
+        sink.restart();
+        return Read::Later(sink, Box::new(lease));
+    };
+    drop(lease);
+    let took = began.elapsed();
+    cost.took(took);
+    let answer = match end {
+        End::Complete => Ok(sink),
+        End::Refused(error) => Err(error),
+    };
+    Read::Done(answer, took)
 }
 
 /// Runs the statement until its end; `None` when it did not come to one.

@@ -234,11 +234,6 @@ impl Lease {
         &self.pool.site
     }
 
-    /// When the caller began to wait.
-    pub(crate) fn waiting_since(&self) -> Instant {
-        self.waiting_since
-    }
-
     /// Puts `method` on the list of those who hold a connection.
     pub(crate) fn register(&mut self, method: &'static str) {
         self.hold = Some(self.pool.holders.hold(method));

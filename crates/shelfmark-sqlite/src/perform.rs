@@ -9,7 +9,7 @@ use shelfmark_core::{Call, Error, ErrorKind, Flow, Result, RowSink};
 use crate::bind::{Owned, Ready, bind, own};
 use crate::connection::Connection;
 use crate::constraint::{self, Attempt};
-use crate::cost::Cost;
+use crate::cost::{Cost, READ_BUDGET};
 use crate::route::Route;
 use crate::row::{SqliteRow, start};
 
@@ -70,7 +70,7 @@ pub(crate) fn fetch(
 ) -> Result<Box<dyn RowSink>> {
     let began = Instant::now();
     let values = ready(job.values);
-    let end = atomically(connection, job.route, || {
+    let outcome = atomically(connection, job.route, || {
         query(
             connection,
             job.route,
@@ -81,12 +81,16 @@ pub(crate) fn fetch(
                 Step::Row(row) => sink.row(&row),
             },
         )
-    })?;
+    });
     if let Some(cost) = &job.cost {
+        let took = began.elapsed();
+        // A failure is often quick and says nothing; a slow one says enough, also when it is that the caller went away.
+        if outcome.is_ok() || took > READ_BUDGET {
+            cost.took(took);
+        }
         connection.note_prepared(cost.number());
-        cost.took(began.elapsed());
     }
-    match end {
+    match outcome? {
         End::Complete => Ok(sink),
         End::Refused(error) => Err(error),
     }
