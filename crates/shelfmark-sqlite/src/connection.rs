@@ -1,6 +1,6 @@
 //! One connection: how it is opened and set up, and the few statements that bracket a transaction.
 
-use std::cell::Cell;
+use std::cell::{Cell, Ref, RefCell};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, OpenFlags, vtab};
-use shelfmark_core::{Error, ErrorKind, Result};
+use shelfmark_core::{Call, Error, ErrorKind, Result};
 
 use crate::brake::{Brake, Signals};
 use crate::constraint;
+use crate::cost::Cost;
 use crate::decimal;
 use crate::error::{Circumstances, Step, explain, unopenable};
 use crate::site::{Place, closed};
@@ -48,6 +49,9 @@ pub(crate) struct Connection {
     signals: Arc<Signals>,
     /// The numbers of statements that were prepared here, each in the place that its number says.
     prepared: Box<[Cell<u32>]>,
+    /// What is known of statements that were prepared here, each in the place that the address of its text says. A text
+    /// is kept, so that no other one can have its address.
+    texts: RefCell<Vec<Option<(Arc<str>, Arc<Cost>)>>>,
     _open: OpenGuard,
 }
 
@@ -148,6 +152,7 @@ impl Connection {
             brake,
             signals,
             prepared: vec![Cell::new(0); STATEMENTS_KEPT].into_boxed_slice(),
+            texts: RefCell::new(vec![None; STATEMENTS_KEPT]),
             _open: OpenGuard::new(open),
         };
         connection
@@ -287,11 +292,29 @@ impl Connection {
         self.prepared.get(place)
     }
 
-    /// Remembers that the statement of this number was prepared here.
-    pub(crate) fn note_prepared(&self, statement: u32) {
-        if let Some(place) = self.place_of(statement) {
-            place.set(statement);
+    /// Remembers that the statement of `sql` was prepared here.
+    pub(crate) fn note_prepared(&self, sql: &Arc<str>, cost: &Arc<Cost>) {
+        let number = cost.number();
+        let Some(place) = self.place_of(number).filter(|_| number != 0) else {
+            return;
+        };
+        place.set(number);
+        let mut texts = self.texts.borrow_mut();
+        if let Some(place) = texts.get_mut(place_of_text(sql)) {
+            *place = Some((Arc::clone(sql), Arc::clone(cost)));
         }
+    }
+
+    /// What is known of the statement of `call`, found without a look at its text, when it was prepared here.
+    pub(crate) fn known(&self, call: &Call<'_>) -> Option<Ref<'_, Cost>> {
+        let texts = self.texts.borrow();
+        Ref::filter_map(texts, |texts| {
+            let (sql, cost) = texts.get(place_of_text(&call.sql))?.as_ref()?;
+            let is_same = Arc::ptr_eq(sql, &call.sql) && cost.access() == call.access;
+            is_same.then_some(&**cost)
+        })
+        .ok()
+        .filter(|cost| self.has_prepared(cost.number()))
     }
 
     /// Whether the statement of this number is still prepared here, most likely: what is forgotten costs a hop to another
@@ -394,6 +417,12 @@ impl Connection {
         copy_pages(&self.raw, &mut fresh.raw).map_err(|failure| self.error(failure))?;
         Ok(fresh)
     }
+}
+
+/// Texts lie at multiples of eight at least, and declared ones never move.
+fn place_of_text(sql: &Arc<str>) -> usize {
+    let address = sql.as_ptr().addr();
+    (address >> 3 ^ address >> 11) % STATEMENTS_KEPT
 }
 
 fn copy_pages(from: &rusqlite::Connection, to: &mut rusqlite::Connection) -> rusqlite::Result<()> {

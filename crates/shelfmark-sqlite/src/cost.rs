@@ -59,6 +59,10 @@ impl Cost {
         })
     }
 
+    pub(crate) fn access(&self) -> Access {
+        self.access
+    }
+
     pub(crate) fn number(&self) -> u32 {
         self.number
     }

@@ -176,6 +176,56 @@ impl SqliteEngine {
         Ok(lease)
     }
 
+    /// Runs a read where it was quick before, or on another thread.
+    async fn read(
+        &self,
+        call: Call<'_>,
+        cost: Arc<Cost>,
+        mut sink: Box<dyn RowSink>,
+    ) -> Result<Box<dyn RowSink>> {
+        if !inline::may_try_with(&cost, &mut *sink) {
+            return self.fetch_elsewhere(call, cost, sink, None).await;
+        }
+        let readers = self.reading().0;
+        let free = match readers.try_acquire() {
+            Some(lease) => lease,
+            None => {
+                let mut lease = readers.acquire(call.method).await?;
+                lease.deregister();
+                lease
+            }
+        };
+        match inline::fetch(readers, free, &call, &cost, sink) {
+            Read::Done(answer, took) => {
+                inline::take_turns(took).await;
+                answer
+            }
+            Read::Later(sink, lease) => self.fetch_elsewhere(call, cost, sink, lease).await,
+        }
+    }
+
+    /// Runs a statement that gives rows on another thread.
+    async fn fetch_elsewhere(
+        &self,
+        call: Call<'_>,
+        cost: Arc<Cost>,
+        sink: Box<dyn RowSink>,
+        lease: Option<Lease>,
+    ) -> Result<Box<dyn RowSink>> {
+        let job = Job::known(&call, cost)?;
+        let lease = match lease {
+            Some(mut lease) => {
+                lease.register(call.method);
+                lease
+            }
+            None => self.lease(job.route(), call.method).await?,
+        };
+        on_lease(lease, move |connection| {
+            perform::fetch(connection, job, sink)
+        })
+        .await
+    }
+
     /// Runs a single write, which may be committed together with others that came at the same time.
     async fn write(
         &self,
@@ -228,6 +278,7 @@ impl SqliteEngine {
         self.site.enter(Phase::Draining);
         for pool in self.pools() {
             pool.refuse();
+            pool.clear_homes();
         }
         let mut outcome = Ok(());
         if tokio::time::timeout(deadline, self.returned())
@@ -267,6 +318,15 @@ impl SqliteEngine {
     }
 }
 
+impl Drop for SqliteEngine {
+    fn drop(&mut self) {
+        // What rests at a home keeps the pool, which keeps the home.
+        for pool in self.pools() {
+            pool.clear_homes();
+        }
+    }
+}
+
 /// It is always of the kind that was asked for.
 fn another_answer() -> Error {
     Error::new(ErrorKind::Other).with_detail("the write was answered in another form")
@@ -283,6 +343,17 @@ impl Channel for SqliteEngine {
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
+            let sink = match inline::fetch_at_home(self.reading().0, &call, sink) {
+                Read::Done(answer, took) => {
+                    inline::take_turns(took).await;
+                    return answer;
+                }
+                Read::Later(sink, Some(lease)) => {
+                    let cost = self.costs.of(&call)?;
+                    return self.fetch_elsewhere(call, cost, sink, Some(lease)).await;
+                }
+                Read::Later(sink, None) => sink,
+            };
             let cost = self.costs.of(&call)?;
             if cost.route() == Route::Write {
                 return match self.write(&call, cost, Some(sink)).await? {
@@ -290,36 +361,7 @@ impl Channel for SqliteEngine {
                     Answer::Touched(_) => Err(another_answer()),
                 };
             }
-            let (mut sink, mut lease) = (sink, None);
-            if inline::may_try(&cost, &mut *sink) {
-                let at_once = self.reading().0.try_acquire();
-                let free = match at_once {
-                    Some(lease) => lease,
-                    None => self.lease(Route::Read, call.method).await?,
-                };
-                match inline::fetch(free, &call, &cost, sink) {
-                    Read::Done(answer, took) => {
-                        inline::take_turns(took).await;
-                        return answer;
-                    }
-                    Read::Later(untouched, kept) => {
-                        sink = untouched;
-                        lease = Some(*kept);
-                    }
-                }
-            }
-            let job = Job::known(&call, cost)?;
-            let lease = match lease {
-                Some(mut lease) => {
-                    lease.register(call.method);
-                    lease
-                }
-                None => self.lease(job.route(), call.method).await?,
-            };
-            on_lease(lease, move |connection| {
-                perform::fetch(connection, job, sink)
-            })
-            .await
+            self.read(call, cost, sink).await
         })
     }
 

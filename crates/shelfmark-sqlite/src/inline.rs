@@ -5,15 +5,16 @@
 //! the long way, from its start. Nothing here waits for a lock, for a connection to be opened or for a statement to be
 //! prepared. Whatever else is wrong is found out on the long way, too, so that there is one place that explains it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shelfmark_core::{Call, Flow, Result, RowSink};
+use shelfmark_core::{Access, Call, Flow, Result, RowSink};
 use tokio::task::coop::consume_budget;
 
 use crate::bind::bind_in_place;
 use crate::connection::Connection;
 use crate::cost::{Cost, READ_BUDGET};
-use crate::lease::Lease;
+use crate::lease::{Lease, Pool};
 use crate::perform::{End, Step, Visitor, keeps_its_word};
 use crate::route::Route;
 use crate::row::start;
@@ -29,44 +30,95 @@ const UNIT: Duration = Duration::from_nanos(800);
 /// What became of a read.
 pub(crate) enum Read {
     /// It has its answer, after this time.
-    Done(Result<Box<dyn RowSink>>, Duration),
-    /// It goes the long way, with the connection that it has.
-    Later(Box<dyn RowSink>, Box<Lease>),
+    Done(Result<Sink>, Duration),
+    /// It goes the long way, with this connection if it has one.
+    Later(Sink, Option<Lease>),
 }
 
-/// Whether a read may be tried in line: it was quick before, and its sink can start over.
-pub(crate) fn may_try(cost: &Cost, sink: &mut dyn RowSink) -> bool {
-    cost.route() == Route::Read && cost.is_quick() && sink.restart()
+type Sink = Box<dyn RowSink>;
+
+/// Reads in line, if a connection rests with this thread on which the statement was prepared.
+pub(crate) fn fetch_at_home(pool: &Arc<Pool>, call: &Call<'_>, mut sink: Sink) -> Read {
+    if call.access != Access::Read || !sink.restart() {
+        return Read::Later(sink, None);
+    }
+    let Some(lease) = pool.from_home() else {
+        return Read::Later(sink, None);
+    };
+    let began = Instant::now();
+    let ended = lease.at_hand().map(|connection| {
+        let cost = connection.known(call).filter(|cost| may_try(cost));
+        cost.map(|cost| timed(connection, call, &cost, &mut *sink, began))
+    });
+    match ended.flatten() {
+        Some(end) => told(pool, lease, sink, end, began),
+        None => {
+            pool.rest_at_home(lease);
+            Read::Later(sink, None)
+        }
+    }
+}
+
+/// Whether a read may be tried in line.
+fn may_try(cost: &Cost) -> bool {
+    cost.route() == Route::Read && cost.is_quick()
+}
+
+/// Whether a read may be tried in line that goes to this sink.
+pub(crate) fn may_try_with(cost: &Cost, sink: &mut dyn RowSink) -> bool {
+    may_try(cost) && sink.restart()
 }
 
 /// Reads in line, on the connection of `lease`.
 pub(crate) fn fetch(
+    pool: &Arc<Pool>,
     lease: Lease,
     call: &Call<'_>,
     cost: &Cost,
-    mut sink: Box<dyn RowSink>,
+    mut sink: Sink,
 ) -> Read {
     let began = Instant::now();
     let ended = lease
         .at_hand()
         .filter(|connection| connection.has_prepared(cost.number()))
-        .and_then(|connection| run(connection, call, &mut *sink, began));
-    let Some(end) = ended else {
-        let took = began.elapsed();
-        if took > READ_BUDGET {
-            cost.took(took);
-        }
-        sink.restart();
-        return Read::Later(sink, Box::new(lease));
-    };
-    drop(lease);
+        .and_then(|connection| timed(connection, call, cost, &mut *sink, began));
+    told(pool, Box::new(lease), sink, ended, began)
+}
+
+/// Runs the statement and notes what it cost.
+fn timed(
+    connection: &Connection,
+    call: &Call<'_>,
+    cost: &Cost,
+    sink: &mut dyn RowSink,
+    began: Instant,
+) -> Option<End> {
+    let ended = run(connection, call, sink, began);
     let took = began.elapsed();
-    cost.took(took);
+    if ended.is_some() || took > READ_BUDGET {
+        cost.took(took);
+    }
+    ended
+}
+
+fn told(
+    pool: &Arc<Pool>,
+    mut lease: Box<Lease>,
+    mut sink: Sink,
+    ended: Option<End>,
+    began: Instant,
+) -> Read {
+    let Some(end) = ended else {
+        sink.restart();
+        lease.wait_anew();
+        return Read::Later(sink, Some(*lease));
+    };
+    pool.rest_at_home(lease);
     let answer = match end {
         End::Complete => Ok(sink),
         End::Refused(error) => Err(error),
     };
-    Read::Done(answer, took)
+    Read::Done(answer, began.elapsed())
 }
 
 /// Runs the statement until its end; `None` when it did not come to one.

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::brake::{Brake, Token};
 use crate::connection::{Connection, Missing, Role};
+use crate::home::Homes;
 use crate::line::Line;
 use crate::site::{Phase, Site, closed};
 
@@ -23,7 +24,7 @@ pub(crate) struct Pool {
     /// One permit per connection; tokio's semaphore serves those who wait in their order.
     permits: Arc<Semaphore>,
     /// Connections that are open and lent to nobody. The last one returned is the first one lent.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Box<Connection>>>,
     /// How many connections are open, idle or lent.
     open: Arc<AtomicUsize>,
     /// The brakes of connections that may be open, for the end of a close.
@@ -31,6 +32,8 @@ pub(crate) struct Pool {
     holders: Holders,
     /// Single writes that wait for their turn.
     line: Line,
+    /// Connections that rest with the threads that read on them in line.
+    homes: Homes,
     /// How many leases are out; a close waits for zero.
     lent: AtomicUsize,
     /// Told when the last lease came back.
@@ -50,6 +53,7 @@ impl Pool {
             brakes: Mutex::new(Vec::new()),
             holders: Holders::default(),
             line: Line::default(),
+            homes: Homes::new(size),
             lent: AtomicUsize::new(0),
             all_back: Notify::new(),
         }
@@ -58,7 +62,7 @@ impl Pool {
     /// Opens a connection for the idle ones, so that what is wrong with the file shows when the database is opened.
     pub(crate) fn open_one(&self, missing: Missing) -> Result<()> {
         let connection = self.open(missing, self.site.patience(Instant::now()))?;
-        lock(&self.idle).push(connection);
+        lock(&self.idle).push(Box::new(connection));
         Ok(())
     }
 
@@ -88,6 +92,8 @@ impl Pool {
             Err(TryAcquireError::Closed) => return Err(closed()),
             Err(TryAcquireError::NoPermits) => {
                 let _waiting = self.holders.wait();
+                // Whoever reads in line from now on sees that somebody waits.
+                self.homes.clear();
                 let permit = Arc::clone(&self.permits).acquire_owned();
                 match tokio::time::timeout(self.site.acquire_timeout, permit).await {
                     Ok(Ok(permit)) => permit,
@@ -103,16 +109,46 @@ impl Pool {
 
     /// A connection that is free now. Who holds it is not registered: what takes longer than a moment does that itself.
     pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Lease> {
-        if self.site.phase() != Phase::Open {
+        if !self.site.is_open() {
             return None;
         }
         // None is free while somebody waits, so nobody is overtaken.
-        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
-        Some(self.lend(permit, Instant::now()))
+        let free = || Arc::clone(&self.permits).try_acquire_owned();
+        let permit = free().or_else(|_| {
+            self.homes.clear();
+            free()
+        });
+        Some(self.lend(permit.ok()?, Instant::now()))
+    }
+
+    /// The connection that rests with this thread, if one does.
+    pub(crate) fn from_home(&self) -> Option<Box<Lease>> {
+        self.homes.take()
+    }
+
+    /// Lets a connection rest with this thread, where it is found again without a word to other threads; unless somebody
+    /// waits for one.
+    pub(crate) fn rest_at_home(&self, lease: Box<Lease>) {
+        if !lease.may_rest() {
+            return;
+        }
+        let unwanted = self.homes.put(lease, &self.site);
+        drop(unwanted);
+        // Whoever began to wait before the lease was at home is seen now, and whoever does later finds it there.
+        if self.holders.waiting() > 0 {
+            drop(self.homes.take());
+        }
+    }
+
+    /// Takes back what rests with threads.
+    pub(crate) fn clear_homes(&self) {
+        self.homes.clear();
     }
 
     /// Waits for a connection for single writes, for as long as the pool is open: each of them has its own patience.
     pub(crate) fn turn(self: &Arc<Self>) -> impl Future<Output = Result<Lease>> + Send + use<> {
+        // Those who wait were counted before, so nothing goes to rest again.
+        self.homes.clear();
         let pool = Arc::clone(self);
         let permit = Arc::clone(&self.permits).acquire_owned();
         async move {
@@ -193,14 +229,14 @@ impl Pool {
     }
 
     /// Takes the idle connections out. Those still lent are closed when they come back.
-    pub(crate) fn take_idle(&self) -> Vec<Connection> {
+    pub(crate) fn take_idle(&self) -> Vec<Box<Connection>> {
         std::mem::take(&mut *lock(&self.idle))
     }
 
-    fn take_back(&self, connection: Connection) {
+    fn take_back(&self, connection: Box<Connection>) {
         let mut idle = lock(&self.idle);
         // Under the lock, so that no connection slips in behind a close.
-        if self.site.phase() < Phase::Closed {
+        if self.site.is_open() || self.site.phase() < Phase::Closed {
             idle.push(connection);
         }
     }
@@ -216,7 +252,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Lease {
     /// `None` until it is used for the first time, when the pool had none open.
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     /// Whether statements ran that may have left state behind.
     spent: bool,
     /// Whether the only connection of a database in memory was made to read for this lease.
@@ -239,11 +275,22 @@ impl Lease {
         self.hold = Some(self.pool.holders.hold(method));
     }
 
+    /// Takes it off that list: what it does next takes a moment.
+    pub(crate) fn deregister(&mut self) {
+        self.hold = None;
+    }
+
     /// The connection, if it is open, for a read in line with its caller: SQLite does not wait for locks.
     pub(crate) fn at_hand(&self) -> Option<&Connection> {
-        let connection = self.connection.as_ref()?;
+        let connection = self.connection.as_deref()?;
         connection.signals().forbid_waiting();
         Some(connection)
+    }
+
+    /// Whether the connection can be lent once more as it is.
+    fn may_rest(&self) -> bool {
+        let is_clean = !self.spent && !self.made_read_only && self.hold.is_none();
+        is_clean && self.connection.as_ref().is_some_and(|one| one.is_idle())
     }
 
     /// Has the connection replaced by a fresh one afterwards.
@@ -303,7 +350,7 @@ impl Lease {
                     "the database in memory is lost, because its connection could not be rolled back",
                 ));
             }
-            None => self.pool.open(Missing::Refuse, patience)?,
+            None => Box::new(self.pool.open(Missing::Refuse, patience)?),
         };
         connection
             .signals()
@@ -313,11 +360,13 @@ impl Lease {
 
     /// Whether no transaction is open, by SQLite's own word.
     pub(crate) fn is_idle(&self) -> bool {
-        self.connection.as_ref().is_none_or(Connection::is_idle)
+        self.connection
+            .as_ref()
+            .is_none_or(|connection| connection.is_idle())
     }
 
     /// The connection as the next caller may have it, or `None` when a fresh one must take its place.
-    fn cleaned(&self, connection: Connection) -> Option<Connection> {
+    fn cleaned(&self, connection: Box<Connection>) -> Option<Box<Connection>> {
         let place = &self.pool.site.place;
         if !connection.is_idle() {
             tracing::debug!(%place, "rolling back a transaction that was left open");
@@ -339,7 +388,7 @@ impl Lease {
         match connection.copy_in_memory(&self.pool.open) {
             Ok(fresh) => {
                 self.pool.remember(&fresh);
-                Some(fresh)
+                Some(Box::new(fresh))
             }
             Err(error) => {
                 // Rather a connection with odd settings than no data.

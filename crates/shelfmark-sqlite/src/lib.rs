@@ -35,6 +35,7 @@ mod foreign_key;
 mod group;
 mod held;
 mod held_channel;
+mod home;
 mod inline;
 mod lease;
 mod line;

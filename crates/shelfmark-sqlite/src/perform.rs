@@ -88,7 +88,7 @@ pub(crate) fn fetch(
         if outcome.is_ok() || took > READ_BUDGET {
             cost.took(took);
         }
-        connection.note_prepared(cost.number());
+        connection.note_prepared(&job.sql, cost);
     }
     match outcome? {
         End::Complete => Ok(sink),
