@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -260,6 +261,84 @@ async fn a_task_that_only_reads_in_line_lets_others_run() -> Outcome {
         fetch(&*db.engine, numbers(1)).await?;
         reads += 1;
         assert!(reads < 100_000, "nobody else ever ran");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_rests_with_a_thread_is_had_by_whoever_needs_it() -> Outcome {
+    let mut two_readers = settings();
+    two_readers.max = 2;
+    two_readers.acquire_timeout = Duration::from_secs(10);
+    for db in [
+        file_with(&two_readers).await?,
+        memory_with(&two_readers).await?,
+    ] {
+        read_until_quick(&db, numbers(1)).await?;
+        let mut tasks = Vec::new();
+        for _ in 0..4 {
+            let engine = Arc::clone(&db.engine);
+            tasks.push(tokio::spawn(async move {
+                for _ in 0..2_000 {
+                    fetch(&*engine, numbers(1)).await?;
+                }
+                Outcome::Ok(())
+            }));
+        }
+        for _ in 0..3 {
+            let engine = Arc::clone(&db.engine);
+            tasks.push(tokio::spawn(async move {
+                for _ in 0..200 {
+                    let session = begin_reading(&*engine).await?;
+                    fetch(&*session, numbers(1)).await?;
+                    session.rollback().await?;
+                }
+                Outcome::Ok(())
+            }));
+        }
+        for task in tasks {
+            task.await??;
+        }
+        db.assert_nothing_is_left_open().await?;
+    }
+    Ok(())
+}
+
+/// Reads often enough that the statement is known as quick, if it is.
+async fn read_until_quick(db: &TestDb, call: Call<'_>) -> Outcome {
+    for _ in 0..100 {
+        fetch(&*db.engine, call.clone()).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_engine_leaves_no_connection_open() -> Outcome {
+    let db = file().await?;
+    read_until_in_line(&db, numbers(1)).await?;
+    let path = db.path();
+    let (engine, _folder) = db.into_parts();
+    eventually("every connection is back", || engine.status().in_use == 0).await;
+    drop(engine);
+    // Only who has the file alone can take the write-ahead log away.
+    let outsider = rusqlite::Connection::open(path)?;
+    outsider.busy_timeout(Duration::ZERO)?;
+    let mode: String = outsider.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
+    assert_eq!(mode, "delete");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_closed_database_answers_no_read_in_line() -> Outcome {
+    for db in both().await? {
+        read_until_in_line(&db, numbers(1)).await?;
+        db.engine.close(Duration::from_secs(5)).await?;
+        let error = fetch(&*db.engine, numbers(1))
+            .await
+            .err()
+            .ok_or("it is closed")?;
+        assert_eq!(error.kind(), ErrorKind::Connection);
+        assert_eq!(db.engine.status().open, 0);
     }
     Ok(())
 }
