@@ -40,6 +40,9 @@ pub(crate) enum Role {
     Only,
 }
 
+/// The text of a statement, and what is known of it.
+type Known = (Arc<str>, Arc<Cost>);
+
 /// A connection that is set up.
 pub(crate) struct Connection {
     raw: rusqlite::Connection,
@@ -51,7 +54,7 @@ pub(crate) struct Connection {
     prepared: Box<[Cell<u32>]>,
     /// What is known of statements that were prepared here, each in the place that the address of its text says. A text
     /// is kept, so that no other one can have its address.
-    texts: RefCell<Vec<Option<(Arc<str>, Arc<Cost>)>>>,
+    texts: RefCell<Vec<Option<Known>>>,
     _open: OpenGuard,
 }
 
@@ -195,7 +198,10 @@ impl Connection {
             self.enter_log_mode(patience)?;
         }
         let settings = match self.role {
-            Role::Reader => "PRAGMA synchronous = FULL; PRAGMA query_only = ON",
+            // Room for what many point reads touch; pages are copied out of the file otherwise, again and again.
+            Role::Reader => {
+                "PRAGMA synchronous = FULL; PRAGMA query_only = ON; PRAGMA cache_size = -8192"
+            }
             // Room for the pages that a large transaction touches, and a log of 16 MiB before it is copied into the file:
             // each copy waits twice for the disk.
             Role::Writer | Role::Only => {

@@ -189,11 +189,14 @@ impl SqliteEngine {
         let readers = self.reading().0;
         let free = match readers.try_acquire() {
             Some(lease) => lease,
-            None => {
-                let mut lease = readers.acquire(call.method).await?;
-                lease.deregister();
-                lease
-            }
+            None => match inline::soon(readers).await {
+                Some(lease) => lease,
+                None => {
+                    let mut lease = readers.acquire(call.method).await?;
+                    lease.deregister();
+                    lease
+                }
+            },
         };
         match inline::fetch(readers, free, &call, &cost, sink) {
             Read::Done(answer, took) => {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use shelfmark_core::{Access, Call, Flow, Result, RowSink};
 use tokio::task::coop::consume_budget;
+use tokio::task::yield_now;
 
 use crate::bind::bind_in_place;
 use crate::connection::Connection;
@@ -27,6 +28,9 @@ const ROWS_BETWEEN_LOOKS: u32 = 64;
 /// run every tenth of a millisecond.
 const UNIT: Duration = Duration::from_nanos(800);
 
+/// How long a read looks for a connection before it queues up for one.
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// What became of a read.
 pub(crate) enum Read {
     /// It has its answer, after this time.
@@ -42,7 +46,7 @@ pub(crate) fn fetch_at_home(pool: &Arc<Pool>, call: &Call<'_>, mut sink: Sink) -
     if call.access != Access::Read || !sink.restart() {
         return Read::Later(sink, None);
     }
-    let Some(lease) = pool.from_home() else {
+    let Some(lease) = pool.take_from_home() else {
         return Read::Later(sink, None);
     };
     let began = Instant::now();
@@ -51,7 +55,7 @@ pub(crate) fn fetch_at_home(pool: &Arc<Pool>, call: &Call<'_>, mut sink: Sink) -
         cost.map(|cost| timed(connection, call, &cost, &mut *sink, began))
     });
     match ended.flatten() {
-        Some(end) => told(pool, lease, sink, end, began),
+        Some(ended) => told(pool, lease, sink, ended),
         None => {
             pool.rest_at_home(lease);
             Read::Later(sink, None)
@@ -82,7 +86,25 @@ pub(crate) fn fetch(
         .at_hand()
         .filter(|connection| connection.has_prepared(cost.number()))
         .and_then(|connection| timed(connection, call, cost, &mut *sink, began));
-    told(pool, Box::new(lease), sink, ended, began)
+    told(pool, Box::new(lease), sink, ended)
+}
+
+/// Waits a moment for a connection, out of line, as long as reads in line have some of them.
+///
+/// Those who queue up are handed their connections one by one, each when it has its turn on a processor. With many tasks
+/// that becomes a convoy, in which connections spend their time on the way from one to the next.
+pub(crate) async fn soon(pool: &Arc<Pool>) -> Option<Lease> {
+    let began = Instant::now();
+    while pool.is_free_soon() && began.elapsed() < MOMENT {
+        yield_now().await;
+        if let Some(lease) = pool.take_from_home() {
+            return Some(*lease);
+        }
+        if let Some(lease) = pool.try_acquire() {
+            return Some(lease);
+        }
+    }
+    None
 }
 
 /// Runs the statement and notes what it cost.
@@ -92,23 +114,22 @@ fn timed(
     cost: &Cost,
     sink: &mut dyn RowSink,
     began: Instant,
-) -> Option<End> {
+) -> Option<(End, Duration)> {
     let ended = run(connection, call, sink, began);
     let took = began.elapsed();
     if ended.is_some() || took > READ_BUDGET {
         cost.took(took);
     }
-    ended
+    ended.map(|end| (end, took))
 }
 
 fn told(
     pool: &Arc<Pool>,
     mut lease: Box<Lease>,
     mut sink: Sink,
-    ended: Option<End>,
-    began: Instant,
+    ended: Option<(End, Duration)>,
 ) -> Read {
-    let Some(end) = ended else {
+    let Some((end, took)) = ended else {
         sink.restart();
         lease.wait_anew();
         return Read::Later(sink, Some(*lease));
@@ -118,7 +139,7 @@ fn told(
         End::Complete => Ok(sink),
         End::Refused(error) => Err(error),
     };
-    Read::Done(answer, began.elapsed())
+    Read::Done(answer, took)
 }
 
 /// Runs the statement until its end; `None` when it did not come to one.

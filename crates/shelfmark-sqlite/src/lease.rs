@@ -14,6 +14,9 @@ use crate::home::Homes;
 use crate::line::Line;
 use crate::site::{Phase, Site, closed};
 
+/// Connections on their way from lease to lease: in boxes, since they are moved at every call.
+type Idle = Vec<Box<Connection>>;
+
 /// The connections of one role.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -24,7 +27,7 @@ pub(crate) struct Pool {
     /// One permit per connection; tokio's semaphore serves those who wait in their order.
     permits: Arc<Semaphore>,
     /// Connections that are open and lent to nobody. The last one returned is the first one lent.
-    idle: Mutex<Vec<Box<Connection>>>,
+    idle: Mutex<Idle>,
     /// How many connections are open, idle or lent.
     open: Arc<AtomicUsize>,
     /// The brakes of connections that may be open, for the end of a close.
@@ -122,7 +125,7 @@ impl Pool {
     }
 
     /// The connection that rests with this thread, if one does.
-    pub(crate) fn from_home(&self) -> Option<Box<Lease>> {
+    pub(crate) fn take_from_home(&self) -> Option<Box<Lease>> {
         self.homes.take()
     }
 
@@ -138,6 +141,11 @@ impl Pool {
         if self.holders.waiting() > 0 {
             drop(self.homes.take());
         }
+    }
+
+    /// Whether some of the connections are in the hands of those who give them back in a moment.
+    pub(crate) fn is_free_soon(&self) -> bool {
+        self.site.is_open() && self.holders.held() < self.size
     }
 
     /// Takes back what rests with threads.
@@ -229,7 +237,7 @@ impl Pool {
     }
 
     /// Takes the idle connections out. Those still lent are closed when they come back.
-    pub(crate) fn take_idle(&self) -> Vec<Box<Connection>> {
+    pub(crate) fn take_idle(&self) -> Idle {
         std::mem::take(&mut *lock(&self.idle))
     }
 

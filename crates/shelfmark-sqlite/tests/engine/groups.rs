@@ -412,7 +412,7 @@ async fn child_that_writes_until_it_is_killed() -> Outcome {
     // The folder that the parent chose.
     let engine = Arc::new(SqliteEngine::open(Path::new("test.db"), &settings).await?);
     let mut next = 0_i64;
-    let found = fetch(&*engine, read("SELECT coalesce(max(id), 0) FROM k")).await?;
+    let found = fetch(&*engine, read("SELECT max(0, coalesce(max(id), 0)) FROM k")).await?;
     if let Some(ValueRef::I64(id)) = found.rows.first().and_then(|row| row.first()) {
         next = *id;
     }
