@@ -15,7 +15,9 @@ fn main() -> anyhow::Result<()> {
     let mut next = || arguments.next().context("FILE WORK TASKS SECONDS");
     let (file, work) = (next()?, next()?);
     let (tasks, seconds): (u64, u64) = (next()?.parse()?, next()?.parse()?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let rate = runtime.block_on(async {
         let options = SqliteConnectOptions::new()
             .filename(file)

@@ -4,8 +4,8 @@
 //! medians as Markdown. sqlx links another SQLite, so it is a package of its own beside this one: build
 //! `bench/sqlite-sqlx` and give the path of its program.
 
-mod raw;
 mod ours;
+mod raw;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -92,10 +92,15 @@ fn main() -> ExitCode {
             seconds,
         } => {
             let time = Duration::from_secs(seconds);
-            let done = match contestant {
+            let filled = if file.exists() {
+                Ok(())
+            } else {
+                raw::fill(&file)
+            };
+            let done = filled.and_then(|()| match contestant {
                 Contestant::Shelfmark => ours::run(&file, work, tasks, time),
                 Contestant::Rusqlite => raw::run(&file, work, tasks, time),
-            };
+            });
             done.map(|rate| println!("{rate:.0}"))
         }
     };
@@ -130,15 +135,20 @@ fn all(sqlx: Option<&Path>, folder: &Path, rounds: usize, seconds: u64) -> anyho
                             command
                         }
                     };
-                    command
-                        .arg(&file)
-                        .args([work.name(), &tasks.to_string(), &seconds.to_string()]);
+                    command.arg(&file).args([
+                        work.name(),
+                        &tasks.to_string(),
+                        &seconds.to_string(),
+                    ]);
                     let output = command.output()?;
                     let said = String::from_utf8_lossy(&output.stdout);
                     let rate = said.trim().parse().with_context(|| {
                         format!("{contestant}: {}", String::from_utf8_lossy(&output.stderr))
                     })?;
-                    rates.entry((work, tasks, contestant)).or_default().push(rate);
+                    rates
+                        .entry((work, tasks, contestant))
+                        .or_default()
+                        .push(rate);
                 }
             }
         }
@@ -151,10 +161,15 @@ fn all(sqlx: Option<&Path>, folder: &Path, rounds: usize, seconds: u64) -> anyho
         sorted.get(sorted.len() / 2).copied().unwrap_or_default()
     };
     for ((work, tasks, contestant), found) in &rates {
-        let limit = rates.get(&(*work, *tasks, "rusqlite")).map_or(0.0, |rates| median(rates));
+        let limit = rates
+            .get(&(*work, *tasks, "rusqlite"))
+            .map_or(0.0, |rates| median(rates));
         let rate = median(found);
         let name = work.name();
-        println!("| {name} | {tasks} | {contestant} | {rate:.0} | {:.2} |", rate / limit);
+        println!(
+            "| {name} | {tasks} | {contestant} | {rate:.0} | {:.2} |",
+            rate / limit
+        );
     }
     Ok(())
 }

@@ -47,7 +47,10 @@ pub(crate) fn run(file: &Path, work: Work, tasks: usize, time: Duration) -> anyh
         let threads: Vec<_> = (0..threads)
             .map(|nth| scope.spawn(move || alone(file, work, nth as u64, begun + time)))
             .collect();
-        threads.into_iter().map(|one| one.join()).collect::<Vec<_>>()
+        threads
+            .into_iter()
+            .map(|one| one.join())
+            .collect::<Vec<_>>()
     });
     let mut total = 0;
     for one in done {
@@ -64,8 +67,8 @@ fn alone(file: &Path, work: Work, seed: u64, until: Instant) -> anyhow::Result<u
         match work {
             Work::Point => {
                 let id = random.i64(1..=ROWS);
-                let mut find = connection
-                    .prepare_cached("SELECT id, name, stock FROM items WHERE id = ?1")?;
+                let mut find =
+                    connection.prepare_cached("SELECT id, name, stock FROM items WHERE id = ?1")?;
                 let item: (i64, String, i64) =
                     find.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
                 anyhow::ensure!(item.0 == id);
@@ -81,8 +84,8 @@ fn alone(file: &Path, work: Work, seed: u64, until: Instant) -> anyhow::Result<u
                 anyhow::ensure!(items.len() == 20);
             }
             Work::Write => {
-                let mut insert = connection
-                    .prepare_cached("INSERT INTO events (task, note) VALUES (?1, ?2)")?;
+                let mut insert =
+                    connection.prepare_cached("INSERT INTO events (task, note) VALUES (?1, ?2)")?;
                 insert.execute(params![1, "something happened"])?;
             }
         }

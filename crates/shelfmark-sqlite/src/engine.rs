@@ -14,12 +14,10 @@ use shelfmark_core::{
 };
 
 use crate::connection::{Missing, Role, check_version, make_folder};
-use crate::cost::{Cost, Costs};
+use crate::cost::Costs;
 use crate::describe;
 use crate::held::{Held, Slot, let_go};
-use crate::inline::{self, Read};
 use crate::lease::{Lease, Pool};
-use crate::line::{self, Answer, Sink, Write};
 use crate::maintenance;
 use crate::many::{self, ManyJob};
 use crate::perform::{self, Job};
@@ -53,8 +51,8 @@ pub struct SqliteEngine {
     site: Arc<Site>,
     /// `None` for a database in memory, where the writer does all.
     readers: Option<Arc<Pool>>,
-    writer: Arc<Pool>,
-    costs: Costs,
+    pub(crate) writer: Arc<Pool>,
+    pub(crate) costs: Costs,
     /// Where the open transactions keep their leases, for a close that does not wait for them.
     kept: Mutex<Vec<Weak<Slot>>>,
 }
@@ -146,7 +144,7 @@ impl SqliteEngine {
     }
 
     /// The pool and the role of a connection that only reads.
-    fn reading(&self) -> (&Arc<Pool>, Role) {
+    pub(crate) fn reading(&self) -> (&Arc<Pool>, Role) {
         match &self.readers {
             Some(readers) => (readers, Role::Reader),
             None => (&self.writer, Role::Only),
@@ -164,7 +162,7 @@ impl SqliteEngine {
     }
 
     /// A connection for a call that goes `route`.
-    async fn lease(&self, route: Route, method: &'static str) -> Result<Lease> {
+    pub(crate) async fn lease(&self, route: Route, method: &'static str) -> Result<Lease> {
         let (pool, _) = match route {
             Route::Read => self.reading(),
             Route::Write | Route::Session | Route::Bare => self.writing(),
@@ -174,77 +172,6 @@ impl SqliteEngine {
             lease.spend();
         }
         Ok(lease)
-    }
-
-    /// Runs a read where it was quick before, or on another thread.
-    async fn read(
-        &self,
-        call: Call<'_>,
-        cost: Arc<Cost>,
-        mut sink: Box<dyn RowSink>,
-    ) -> Result<Box<dyn RowSink>> {
-        if !inline::may_try_with(&cost, &mut *sink) {
-            return self.fetch_elsewhere(call, cost, sink, None).await;
-        }
-        let readers = self.reading().0;
-        let free = match readers.try_acquire() {
-            Some(lease) => lease,
-            None => match inline::soon(readers).await {
-                Some(lease) => lease,
-                None => {
-                    let mut lease = readers.acquire(call.method).await?;
-                    lease.deregister();
-                    lease
-                }
-            },
-        };
-        match inline::fetch(readers, free, &call, &cost, sink) {
-            Read::Done(answer, took) => {
-                inline::take_turns(took).await;
-                answer
-            }
-            Read::Later(sink, lease) => self.fetch_elsewhere(call, cost, sink, lease).await,
-        }
-    }
-
-    /// Runs a statement that gives rows on another thread.
-    async fn fetch_elsewhere(
-        &self,
-        call: Call<'_>,
-        cost: Arc<Cost>,
-        sink: Box<dyn RowSink>,
-        lease: Option<Lease>,
-    ) -> Result<Box<dyn RowSink>> {
-        let job = Job::known(&call, cost)?;
-        let lease = match lease {
-            Some(mut lease) => {
-                lease.register(call.method);
-                lease
-            }
-            None => self.lease(job.route(), call.method).await?,
-        };
-        on_lease(lease, move |connection| {
-            perform::fetch(connection, job, sink)
-        })
-        .await
-    }
-
-    /// Runs a single write, which may be committed together with others that came at the same time.
-    async fn write(
-        &self,
-        call: &Call<'_>,
-        cost: Arc<Cost>,
-        mut sink: Option<Box<dyn RowSink>>,
-    ) -> Result<Answer> {
-        // With others it may have to be run again, and what it gives as well.
-        let shares = cost.may_share() && sink.as_mut().is_none_or(|sink| sink.restart());
-        let write = Write {
-            job: Job::known(call, cost)?,
-            sink: sink.map(Sink),
-            method: call.method,
-            shares,
-        };
-        line::write(&self.writer, write).await
     }
 
     /// Remembers where a transaction keeps its lease.
@@ -330,11 +257,6 @@ impl Drop for SqliteEngine {
     }
 }
 
-/// It is always of the kind that was asked for.
-fn another_answer() -> Error {
-    Error::new(ErrorKind::Other).with_detail("the write was answered in another form")
-}
-
 impl Channel for SqliteEngine {
     fn dialect(&self) -> Dialect {
         Dialect::Sqlite
@@ -345,42 +267,11 @@ impl Channel for SqliteEngine {
         call: Call<'a>,
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
-        Box::pin(async move {
-            let sink = match inline::fetch_at_home(self.reading().0, &call, sink) {
-                Read::Done(answer, took) => {
-                    inline::take_turns(took).await;
-                    return answer;
-                }
-                Read::Later(sink, Some(lease)) => {
-                    let cost = self.costs.of(&call)?;
-                    return self.fetch_elsewhere(call, cost, sink, Some(lease)).await;
-                }
-                Read::Later(sink, None) => sink,
-            };
-            let cost = self.costs.of(&call)?;
-            if cost.route() == Route::Write {
-                return match self.write(&call, cost, Some(sink)).await? {
-                    Answer::Rows(Sink(sink)) => Ok(sink),
-                    Answer::Touched(_) => Err(another_answer()),
-                };
-            }
-            self.read(call, cost, sink).await
-        })
+        Box::pin(self.fetch_single(call, sink))
     }
 
     fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move {
-            let cost = self.costs.of(&call)?;
-            if cost.route() == Route::Write {
-                return match self.write(&call, cost, None).await? {
-                    Answer::Touched(rows) => Ok(rows),
-                    Answer::Rows(_) => Err(another_answer()),
-                };
-            }
-            let job = Job::known(&call, cost)?;
-            let lease = self.lease(job.route(), call.method).await?;
-            on_lease(lease, move |connection| perform::execute(connection, job)).await
-        })
+        Box::pin(self.execute_single(call))
     }
 
     fn execute_many<'a>(

@@ -59,6 +59,7 @@ mod route;
 mod row;
 mod run;
 mod session;
+mod single;
 mod site;
 mod stream;
 
