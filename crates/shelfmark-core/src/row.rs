@@ -259,6 +259,12 @@ pub trait RowSink: Any + Send {
 
     /// An empty sink for the next batch of the same result.
     fn next_batch(&self) -> Box<dyn RowSink>;
+
+    /// Forgets the columns and all rows, so that the same result can be given once more from its start, and says whether
+    /// it could. An engine asks before it tries a statement that it may have to run again.
+    fn restart(&mut self) -> bool {
+        false
+    }
 }
 
 /// The sink that collects decoded rows.
@@ -321,5 +327,41 @@ impl<T: FromRow> RowSink for Collector<T> {
             nullable: self.nullable,
             seen: 0,
         })
+    }
+
+    fn restart(&mut self) -> bool {
+        self.rows.clear();
+        self.map.clear();
+        self.seen = 0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct One(i64);
+
+    impl RawRow for One {
+        fn value(&self, _: usize) -> Result<ValueRef<'_>, ValueError> {
+            Ok(ValueRef::I64(self.0))
+        }
+    }
+
+    #[test]
+    fn a_sink_that_starts_over_keeps_its_limit_and_no_row() -> Result<()> {
+        let mut sink = Collector::<i64>::new(2, false);
+        sink.start(&["a"])?;
+        assert_eq!(sink.row(&One(1))?, Flow::More);
+        assert_eq!(sink.row(&One(2))?, Flow::Enough);
+        assert!(sink.restart());
+        assert_eq!(sink.held(), 0);
+        sink.start(&["a"])?;
+        assert_eq!(sink.row(&One(3))?, Flow::More);
+        assert_eq!(sink.row(&One(4))?, Flow::Enough);
+        assert_eq!(sink.row(&One(5))?, Flow::Enough);
+        assert_eq!((sink.rows, sink.seen), (vec![3, 4], 2));
+        Ok(())
     }
 }

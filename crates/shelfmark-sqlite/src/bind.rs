@@ -92,18 +92,53 @@ fn stored(value: &ValueRef<'_>) -> Result<Value, ValueError> {
     })
 }
 
+fn check_number(statement: &rusqlite::Statement<'_>, given: usize) -> Result<()> {
+    let expected = statement.parameter_count();
+    if expected == given {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Encode).with_detail(format!(
+        "the statement has {expected} parameters, but {given} values were given"
+    )))
+}
+
+/// Binds the values of `call` to `statement` on the thread of the caller, where they need not be copied first.
+///
+/// # Errors
+/// Only that it could not be done; the reason is found by [`own`] and [`bind`].
+pub(crate) fn bind_in_place(
+    statement: &mut rusqlite::Statement<'_>,
+    call: &Call<'_>,
+) -> Result<(), NotBound> {
+    check_number(statement, call.params.len()).map_err(|_| NotBound)?;
+    for (index, value) in call.params.iter().enumerate() {
+        let place = index + 1;
+        let bound = match value {
+            ValueRef::I64(value) => statement.raw_bind_parameter(place, value),
+            ValueRef::Text(text) | ValueRef::Json(text) => {
+                statement.raw_bind_parameter(place, text.as_ref())
+            }
+            ValueRef::Bytes(bytes) => statement.raw_bind_parameter(place, bytes.as_ref()),
+            value => match owned(value).map(Ready::from).map_err(|_| NotBound)? {
+                Ready::One(value) => statement.raw_bind_parameter(place, value),
+                Ready::List(values) => statement.raw_bind_parameter(place, values),
+            },
+        };
+        bound.map_err(|_| NotBound)?;
+    }
+    Ok(())
+}
+
+/// The values could not be bound.
+#[derive(Debug)]
+pub(crate) struct NotBound;
+
 /// Binds `values` to `statement`, all of its parameters and no more.
 pub(crate) fn bind(
     statement: &mut rusqlite::Statement<'_>,
     values: &[Ready],
 ) -> Result<rusqlite::Result<()>> {
-    let expected = statement.parameter_count();
-    if expected != values.len() {
-        return Err(Error::new(ErrorKind::Encode).with_detail(format!(
-            "the statement has {expected} parameters, but {} values were given",
-            values.len()
-        )));
-    }
+    check_number(statement, values.len())?;
     for (index, value) in values.iter().enumerate() {
         let bound = match value {
             Ready::One(value) => statement.raw_bind_parameter(index + 1, value),

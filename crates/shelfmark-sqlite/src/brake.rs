@@ -25,8 +25,9 @@ pub(crate) struct Signals {
     wait_until_us: AtomicU64,
     /// When SQLite began to be allowed to wait, likewise.
     wait_from_us: AtomicU64,
-    /// After which moment SQLite gives up its search for a constraint's name; zero while it searches for none.
-    search_until_us: AtomicU64,
+    /// After which moment SQLite gives up what it does; zero while that is not bounded. Bounded are reads in line with
+    /// their caller, and the search for a constraint's name. Written by the thread that works.
+    until_us: AtomicU64,
 }
 
 impl Signals {
@@ -37,7 +38,7 @@ impl Signals {
             condemned: AtomicBool::new(false),
             wait_until_us: AtomicU64::new(0),
             wait_from_us: AtomicU64::new(0),
-            search_until_us: AtomicU64::new(0),
+            until_us: AtomicU64::new(0),
         }
     }
 
@@ -58,10 +59,12 @@ impl Signals {
 
     /// What SQLite asks every thousand steps: whether to give up.
     pub(crate) fn gives_up(&self) -> bool {
-        if self.stopped() {
-            return true;
-        }
-        let until = self.search_until_us.load(Ordering::Relaxed);
+        self.stopped() || self.is_late()
+    }
+
+    /// Whether what is done is bounded and has taken too long.
+    pub(crate) fn is_late(&self) -> bool {
+        let until = self.until_us.load(Ordering::Relaxed);
         until != 0 && self.micros(Instant::now()) > until
     }
 
@@ -87,17 +90,22 @@ impl Signals {
             .store(self.micros(until), Ordering::Relaxed);
     }
 
+    /// Has SQLite not wait for locks at all.
+    pub(crate) fn forbid_waiting(&self) {
+        self.wait_until_us.store(0, Ordering::Relaxed);
+    }
+
     /// How long SQLite has been waiting for a lock, when it gave up just now.
     pub(crate) fn waited(&self) -> Duration {
         let now = self.micros(Instant::now());
         Duration::from_micros(now.saturating_sub(self.wait_from_us.load(Ordering::Relaxed)))
     }
 
-    /// Bounds what SQLite does until the guard is dropped.
-    pub(crate) fn bound_search(&self, budget: Duration) -> SearchBound<'_> {
-        let until = self.micros(Instant::now() + budget).max(1);
-        self.search_until_us.store(until, Ordering::Relaxed);
-        SearchBound(self)
+    /// Bounds what SQLite does until the guard is dropped to `budget` from `began` on.
+    pub(crate) fn bound(&self, began: Instant, budget: Duration) -> Bound<'_> {
+        let until = self.micros(began + budget).max(1);
+        self.until_us.store(until, Ordering::Relaxed);
+        Bound(self)
     }
 
     /// Forgets the call that ran, before the connection is cleaned for the next one.
@@ -106,13 +114,13 @@ impl Signals {
     }
 }
 
-/// Ends the bound of a search.
+/// Ends the bound of a piece of work.
 #[derive(Debug)]
-pub(crate) struct SearchBound<'s>(&'s Signals);
+pub(crate) struct Bound<'s>(&'s Signals);
 
-impl Drop for SearchBound<'_> {
+impl Drop for Bound<'_> {
     fn drop(&mut self) {
-        self.0.search_until_us.store(0, Ordering::Relaxed);
+        self.0.until_us.store(0, Ordering::Relaxed);
     }
 }
 
@@ -226,5 +234,37 @@ impl Drop for StopOnDrop {
         if let Some(token) = &self.0 {
             token.stop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_waits_for_locks_only_where_it_may() {
+        let signals = Signals::new();
+        assert!(!signals.waits(0), "nobody allowed it");
+        let now = Instant::now();
+        signals.allow_waiting(now, now + Duration::from_secs(3_600));
+        assert!(signals.waits(0));
+        signals.forbid_waiting();
+        let forbidden = Instant::now();
+        assert!((0..100).all(|tries| !signals.waits(tries)));
+        assert!(forbidden.elapsed() < Duration::from_millis(50));
+    }
+
+    #[test]
+    fn a_bound_ends_with_its_guard() {
+        let signals = Signals::new();
+        let long_ago = Instant::now();
+        assert!(!signals.gives_up());
+        let bound = signals.bound(long_ago, Duration::ZERO);
+        while !signals.gives_up() {
+            std::hint::spin_loop();
+        }
+        assert!(signals.is_late());
+        drop(bound);
+        assert!(!signals.gives_up());
     }
 }

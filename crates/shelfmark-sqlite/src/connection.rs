@@ -1,5 +1,6 @@
 //! One connection: how it is opened and set up, and the few statements that bracket a transaction.
 
+use std::cell::{Cell, Ref, RefCell};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, OpenFlags, vtab};
-use shelfmark_core::{Error, ErrorKind, Result};
+use shelfmark_core::{Call, Error, ErrorKind, Result};
 
 use crate::brake::{Brake, Signals};
 use crate::constraint;
+use crate::cost::Cost;
 use crate::decimal;
 use crate::error::{Circumstances, Step, explain, unopenable};
 use crate::site::{Place, closed};
@@ -38,6 +40,9 @@ pub(crate) enum Role {
     Only,
 }
 
+/// The text of a statement, and what is known of it.
+type Known = (Arc<str>, Arc<Cost>);
+
 /// A connection that is set up.
 pub(crate) struct Connection {
     raw: rusqlite::Connection,
@@ -45,6 +50,11 @@ pub(crate) struct Connection {
     place: Place,
     brake: Arc<Brake>,
     signals: Arc<Signals>,
+    /// The numbers of statements that were prepared here, each in the place that its number says.
+    prepared: Box<[Cell<u32>]>,
+    /// What is known of statements that were prepared here, each in the place that the address of its text says. A text
+    /// is kept, so that no other one can have its address.
+    texts: RefCell<Vec<Option<Known>>>,
     _open: OpenGuard,
 }
 
@@ -144,6 +154,8 @@ impl Connection {
             place: place.clone(),
             brake,
             signals,
+            prepared: vec![Cell::new(0); STATEMENTS_KEPT].into_boxed_slice(),
+            texts: RefCell::new(vec![None; STATEMENTS_KEPT]),
             _open: OpenGuard::new(open),
         };
         connection
@@ -186,7 +198,10 @@ impl Connection {
             self.enter_log_mode(patience)?;
         }
         let settings = match self.role {
-            Role::Reader => "PRAGMA synchronous = FULL; PRAGMA query_only = ON",
+            // Room for what many point reads touch; pages are copied out of the file otherwise, again and again.
+            Role::Reader => {
+                "PRAGMA synchronous = FULL; PRAGMA query_only = ON; PRAGMA cache_size = -8192"
+            }
             // Room for the pages that a large transaction touches, and a log of 16 MiB before it is copied into the file:
             // each copy waits twice for the disk.
             Role::Writer | Role::Only => {
@@ -278,6 +293,42 @@ impl Connection {
         Ok(())
     }
 
+    fn place_of(&self, statement: u32) -> Option<&Cell<u32>> {
+        let place = usize::try_from(statement).ok()? % STATEMENTS_KEPT;
+        self.prepared.get(place)
+    }
+
+    /// Remembers that the statement of `sql` was prepared here.
+    pub(crate) fn note_prepared(&self, sql: &Arc<str>, cost: &Arc<Cost>) {
+        let number = cost.number();
+        let Some(place) = self.place_of(number).filter(|_| number != 0) else {
+            return;
+        };
+        place.set(number);
+        let mut texts = self.texts.borrow_mut();
+        if let Some(place) = texts.get_mut(place_of_text(sql)) {
+            *place = Some((Arc::clone(sql), Arc::clone(cost)));
+        }
+    }
+
+    /// What is known of the statement of `call`, found without a look at its text, when it was prepared here.
+    pub(crate) fn known(&self, call: &Call<'_>) -> Option<Ref<'_, Cost>> {
+        let texts = self.texts.borrow();
+        Ref::filter_map(texts, |texts| {
+            let (sql, cost) = texts.get(place_of_text(&call.sql))?.as_ref()?;
+            let is_same = Arc::ptr_eq(sql, &call.sql) && cost.access() == call.access;
+            is_same.then_some(&**cost)
+        })
+        .ok()
+        .filter(|cost| self.has_prepared(cost.number()))
+    }
+
+    /// Whether the statement of this number is still prepared here, most likely: what is forgotten costs a hop to another
+    /// thread, and what is remembered for too long the time of a preparation.
+    pub(crate) fn has_prepared(&self, statement: u32) -> bool {
+        statement != 0 && self.place_of(statement).map(Cell::get) == Some(statement)
+    }
+
     /// The statement of `sql`, prepared now or before.
     pub(crate) fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>> {
         self.raw
@@ -325,6 +376,31 @@ impl Connection {
         Err(error)
     }
 
+    /// The same, without a search for the constraint that was violated.
+    pub(crate) fn try_commit(&self) -> Result<()> {
+        let outcome = self.bracket("COMMIT");
+        if outcome.is_err() {
+            self.roll_back();
+        }
+        outcome
+    }
+
+    /// Opens the savepoint of a write that is committed together with others.
+    pub(crate) fn savepoint(&self) -> Result<()> {
+        self.bracket("SAVEPOINT shelfmark_write")
+    }
+
+    /// Keeps what was done since the savepoint.
+    pub(crate) fn release(&self) -> Result<()> {
+        self.bracket("RELEASE shelfmark_write")
+    }
+
+    /// Undoes what was done since the savepoint.
+    pub(crate) fn undo(&self) -> Result<()> {
+        self.bracket("ROLLBACK TO shelfmark_write")?;
+        self.release()
+    }
+
     /// Rolls back, if there is anything to roll back. What fails here is dealt with when the connection is returned.
     pub(crate) fn roll_back(&self) {
         if self.is_idle() {
@@ -347,6 +423,12 @@ impl Connection {
         copy_pages(&self.raw, &mut fresh.raw).map_err(|failure| self.error(failure))?;
         Ok(fresh)
     }
+}
+
+/// Texts lie at multiples of eight at least, and declared ones never move.
+fn place_of_text(sql: &Arc<str>) -> usize {
+    let address = sql.as_ptr().addr();
+    (address >> 3 ^ address >> 11) % STATEMENTS_KEPT
 }
 
 fn copy_pages(from: &rusqlite::Connection, to: &mut rusqlite::Connection) -> rusqlite::Result<()> {

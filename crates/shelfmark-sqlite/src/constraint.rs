@@ -4,7 +4,7 @@
 //! foreign key. The names are found in the schema, on the connection where the statement failed. Where they cannot be
 //! found the error stays without one; looking never makes matters worse.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::OptionalExtension as _;
 use shelfmark_core::sql::{
@@ -61,7 +61,7 @@ fn with_name(error: Error, name: Option<String>) -> Error {
 
 /// Searches for no longer than the budget. What is searched only reads, so its interruption undoes nothing.
 pub(crate) fn bounded<T>(connection: &Connection, search: impl FnOnce() -> Option<T>) -> Option<T> {
-    let _bound = connection.signals().bound_search(SEARCH_BUDGET);
+    let _bound = connection.signals().bound(Instant::now(), SEARCH_BUDGET);
     search()
 }
 

@@ -14,6 +14,7 @@ use shelfmark_core::{
 };
 
 use crate::connection::{Missing, Role, check_version, make_folder};
+use crate::cost::Costs;
 use crate::describe;
 use crate::held::{Held, Slot, let_go};
 use crate::lease::{Lease, Pool};
@@ -50,7 +51,8 @@ pub struct SqliteEngine {
     site: Arc<Site>,
     /// `None` for a database in memory, where the writer does all.
     readers: Option<Arc<Pool>>,
-    writer: Arc<Pool>,
+    pub(crate) writer: Arc<Pool>,
+    pub(crate) costs: Costs,
     /// Where the open transactions keep their leases, for a close that does not wait for them.
     kept: Mutex<Vec<Weak<Slot>>>,
 }
@@ -106,6 +108,7 @@ impl SqliteEngine {
             ))),
             writer,
             site,
+            costs: Costs::default(),
             kept: Mutex::default(),
         })
     }
@@ -125,6 +128,7 @@ impl SqliteEngine {
             site,
             readers: None,
             writer: only,
+            costs: Costs::default(),
             kept: Mutex::default(),
         })
     }
@@ -140,7 +144,7 @@ impl SqliteEngine {
     }
 
     /// The pool and the role of a connection that only reads.
-    fn reading(&self) -> (&Arc<Pool>, Role) {
+    pub(crate) fn reading(&self) -> (&Arc<Pool>, Role) {
         match &self.readers {
             Some(readers) => (readers, Role::Reader),
             None => (&self.writer, Role::Only),
@@ -158,7 +162,7 @@ impl SqliteEngine {
     }
 
     /// A connection for a call that goes `route`.
-    async fn lease(&self, route: Route, method: &'static str) -> Result<Lease> {
+    pub(crate) async fn lease(&self, route: Route, method: &'static str) -> Result<Lease> {
         let (pool, _) = match route {
             Route::Read => self.reading(),
             Route::Write | Route::Session | Route::Bare => self.writing(),
@@ -204,6 +208,7 @@ impl SqliteEngine {
         self.site.enter(Phase::Draining);
         for pool in self.pools() {
             pool.refuse();
+            pool.clear_homes();
         }
         let mut outcome = Ok(());
         if tokio::time::timeout(deadline, self.returned())
@@ -243,6 +248,15 @@ impl SqliteEngine {
     }
 }
 
+impl Drop for SqliteEngine {
+    fn drop(&mut self) {
+        // What rests at a home keeps the pool, which keeps the home.
+        for pool in self.pools() {
+            pool.clear_homes();
+        }
+    }
+}
+
 impl Channel for SqliteEngine {
     fn dialect(&self) -> Dialect {
         Dialect::Sqlite
@@ -253,22 +267,11 @@ impl Channel for SqliteEngine {
         call: Call<'a>,
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
-        Box::pin(async move {
-            let job = Job::new(&call)?;
-            let lease = self.lease(job.route(), call.method).await?;
-            on_lease(lease, move |connection| {
-                perform::fetch(connection, job, sink)
-            })
-            .await
-        })
+        Box::pin(self.fetch_single(call, sink))
     }
 
     fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move {
-            let job = Job::new(&call)?;
-            let lease = self.lease(job.route(), call.method).await?;
-            on_lease(lease, move |connection| perform::execute(connection, job)).await
-        })
+        Box::pin(self.execute_single(call))
     }
 
     fn execute_many<'a>(

@@ -4,13 +4,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use shelfmark_core::pool::{HoldGuard, Holders, PoolStatus};
+use shelfmark_core::pool::{HoldGuard, Holders, PoolStatus, WaitGuard};
 use shelfmark_core::{Error, ErrorKind, Result};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::brake::{Brake, Token};
 use crate::connection::{Connection, Missing, Role};
+use crate::home::Homes;
+use crate::line::Line;
 use crate::site::{Phase, Site, closed};
+
+/// Connections on their way from lease to lease: in boxes, since they are moved at every call.
+type Idle = Vec<Box<Connection>>;
 
 /// The connections of one role.
 #[derive(Debug)]
@@ -22,14 +27,20 @@ pub(crate) struct Pool {
     /// One permit per connection; tokio's semaphore serves those who wait in their order.
     permits: Arc<Semaphore>,
     /// Connections that are open and lent to nobody. The last one returned is the first one lent.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
     /// How many connections are open, idle or lent.
     open: Arc<AtomicUsize>,
     /// The brakes of connections that may be open, for the end of a close.
     brakes: Mutex<Vec<Weak<Brake>>>,
     holders: Holders,
+    /// Single writes that wait for their turn.
+    line: Line,
+    /// Connections that rest with the threads that read on them in line.
+    homes: Homes,
     /// How many leases are out; a close waits for zero.
-    lent: watch::Sender<usize>,
+    lent: AtomicUsize,
+    /// Told when the last lease came back.
+    all_back: Notify,
 }
 
 impl Pool {
@@ -44,14 +55,17 @@ impl Pool {
             open: Arc::new(AtomicUsize::new(0)),
             brakes: Mutex::new(Vec::new()),
             holders: Holders::default(),
-            lent: watch::Sender::new(0),
+            line: Line::default(),
+            homes: Homes::new(size),
+            lent: AtomicUsize::new(0),
+            all_back: Notify::new(),
         }
     }
 
     /// Opens a connection for the idle ones, so that what is wrong with the file shows when the database is opened.
     pub(crate) fn open_one(&self, missing: Missing) -> Result<()> {
         let connection = self.open(missing, self.site.patience(Instant::now()))?;
-        lock(&self.idle).push(connection);
+        lock(&self.idle).push(Box::new(connection));
         Ok(())
     }
 
@@ -74,12 +88,15 @@ impl Pool {
     /// `PoolExhausted` naming who holds it, or `Connection` once the database is being closed.
     pub(crate) async fn acquire(self: &Arc<Self>, method: &'static str) -> Result<Lease> {
         self.site.refuse_when_closing()?;
+        self.line.seal();
         let began = Instant::now();
         let permit = match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => permit,
             Err(TryAcquireError::Closed) => return Err(closed()),
             Err(TryAcquireError::NoPermits) => {
                 let _waiting = self.holders.wait();
+                // Whoever reads in line from now on sees that somebody waits.
+                self.homes.clear();
                 let permit = Arc::clone(&self.permits).acquire_owned();
                 match tokio::time::timeout(self.site.acquire_timeout, permit).await {
                     Ok(Ok(permit)) => permit,
@@ -88,16 +105,92 @@ impl Pool {
                 }
             }
         };
-        self.lent.send_modify(|count| *count += 1);
-        Ok(Lease {
+        let mut lease = self.lend(permit, began);
+        lease.register(method);
+        Ok(lease)
+    }
+
+    /// A connection that is free now. Who holds it is not registered: what takes longer than a moment does that itself.
+    pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Lease> {
+        if !self.site.is_open() {
+            return None;
+        }
+        // None is free while somebody waits, so nobody is overtaken.
+        let free = || Arc::clone(&self.permits).try_acquire_owned();
+        let permit = free().or_else(|_| {
+            self.homes.clear();
+            free()
+        });
+        Some(self.lend(permit.ok()?, Instant::now()))
+    }
+
+    /// The connection that rests with this thread, if one does.
+    pub(crate) fn take_from_home(&self) -> Option<Box<Lease>> {
+        self.homes.take()
+    }
+
+    /// Lets a connection rest with this thread, where it is found again without a word to other threads; unless somebody
+    /// waits for one.
+    pub(crate) fn rest_at_home(&self, lease: Box<Lease>) {
+        if !lease.may_rest() {
+            return;
+        }
+        let unwanted = self.homes.put(lease, &self.site);
+        drop(unwanted);
+        // Whoever began to wait before the lease was at home is seen now, and whoever does later finds it there.
+        if self.holders.waiting() > 0 {
+            drop(self.homes.take());
+        }
+    }
+
+    /// Whether some of the connections are in the hands of those who give them back in a moment.
+    pub(crate) fn is_free_soon(&self) -> bool {
+        self.site.is_open() && self.holders.held() < self.size
+    }
+
+    /// Takes back what rests with threads.
+    pub(crate) fn clear_homes(&self) {
+        self.homes.clear();
+    }
+
+    /// Waits for a connection for single writes, for as long as the pool is open: each of them has its own patience.
+    pub(crate) fn turn(self: &Arc<Self>) -> impl Future<Output = Result<Lease>> + Send + use<> {
+        // Those who wait were counted before, so nothing goes to rest again.
+        self.homes.clear();
+        let pool = Arc::clone(self);
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        async move {
+            let permit = permit.await.map_err(|_| closed())?;
+            Ok(pool.lend(permit, Instant::now()))
+        }
+    }
+
+    /// The line of single writes.
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// Counts a caller who waits, until the guard is dropped.
+    pub(crate) fn count_waiting(&self) -> WaitGuard {
+        self.holders.wait()
+    }
+
+    /// The place and phase of the database.
+    pub(crate) fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
+    fn lend(self: &Arc<Self>, permit: OwnedSemaphorePermit, since: Instant) -> Lease {
+        self.lent.fetch_add(1, Ordering::SeqCst);
+        Lease {
             connection: lock(&self.idle).pop(),
             spent: false,
             made_read_only: false,
-            waiting_since: began,
-            hold: Some(self.holders.hold(method)),
+            waiting_since: since,
+            hold: None,
             permit: Some(permit),
             pool: Arc::clone(self),
-        })
+        }
     }
 
     /// The pool at this moment.
@@ -133,19 +226,25 @@ impl Pool {
 
     /// Waits until every lease is back.
     pub(crate) async fn returned(&self) {
-        // The sender is this value, so it cannot be gone.
-        let _ = self.lent.subscribe().wait_for(|count| *count == 0).await;
+        loop {
+            let told = self.all_back.notified();
+            // Asked after `told` was made, which hears whatever is told from then on.
+            if self.lent.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// Takes the idle connections out. Those still lent are closed when they come back.
-    pub(crate) fn take_idle(&self) -> Vec<Connection> {
+    pub(crate) fn take_idle(&self) -> Idle {
         std::mem::take(&mut *lock(&self.idle))
     }
 
-    fn take_back(&self, connection: Connection) {
+    fn take_back(&self, connection: Box<Connection>) {
         let mut idle = lock(&self.idle);
         // Under the lock, so that no connection slips in behind a close.
-        if self.site.phase() < Phase::Closed {
+        if self.site.is_open() || self.site.phase() < Phase::Closed {
             idle.push(connection);
         }
     }
@@ -161,7 +260,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Lease {
     /// `None` until it is used for the first time, when the pool had none open.
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     /// Whether statements ran that may have left state behind.
     spent: bool,
     /// Whether the only connection of a database in memory was made to read for this lease.
@@ -179,6 +278,29 @@ impl Lease {
         &self.pool.site
     }
 
+    /// Puts `method` on the list of those who hold a connection.
+    pub(crate) fn register(&mut self, method: &'static str) {
+        self.hold = Some(self.pool.holders.hold(method));
+    }
+
+    /// Takes it off that list: what it does next takes a moment.
+    pub(crate) fn deregister(&mut self) {
+        self.hold = None;
+    }
+
+    /// The connection, if it is open, for a read in line with its caller: SQLite does not wait for locks.
+    pub(crate) fn at_hand(&self) -> Option<&Connection> {
+        let connection = self.connection.as_deref()?;
+        connection.signals().forbid_waiting();
+        Some(connection)
+    }
+
+    /// Whether the connection can be lent once more as it is.
+    fn may_rest(&self) -> bool {
+        let is_clean = !self.spent && !self.made_read_only && self.hold.is_none();
+        is_clean && self.connection.as_ref().is_some_and(|one| one.is_idle())
+    }
+
     /// Has the connection replaced by a fresh one afterwards.
     pub(crate) fn spend(&mut self) {
         self.spent = true;
@@ -188,6 +310,26 @@ impl Lease {
     pub(crate) fn make_read_only(&mut self) -> Result<()> {
         self.made_read_only = true;
         self.connection()?.batch("PRAGMA query_only = ON")
+    }
+
+    /// Lets SQLite wait for locks of other processes as long as a caller may who waits since `since`.
+    pub(crate) fn wait_since(&mut self, since: Instant) {
+        self.waiting_since = since;
+    }
+
+    /// Runs `work` on the connection, where nobody can stop it but the end of the database. Blocks.
+    pub(crate) fn on_connection<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        work(self.connection()?)
+    }
+
+    /// Rolls back, if there is anything to roll back.
+    pub(crate) fn roll_back(&self) {
+        if let Some(connection) = &self.connection {
+            connection.roll_back();
+        }
     }
 
     /// Lets the next call wait for locks of other processes as long as a call of its own may.
@@ -216,7 +358,7 @@ impl Lease {
                     "the database in memory is lost, because its connection could not be rolled back",
                 ));
             }
-            None => self.pool.open(Missing::Refuse, patience)?,
+            None => Box::new(self.pool.open(Missing::Refuse, patience)?),
         };
         connection
             .signals()
@@ -226,11 +368,13 @@ impl Lease {
 
     /// Whether no transaction is open, by SQLite's own word.
     pub(crate) fn is_idle(&self) -> bool {
-        self.connection.as_ref().is_none_or(Connection::is_idle)
+        self.connection
+            .as_ref()
+            .is_none_or(|connection| connection.is_idle())
     }
 
     /// The connection as the next caller may have it, or `None` when a fresh one must take its place.
-    fn cleaned(&self, connection: Connection) -> Option<Connection> {
+    fn cleaned(&self, connection: Box<Connection>) -> Option<Box<Connection>> {
         let place = &self.pool.site.place;
         if !connection.is_idle() {
             tracing::debug!(%place, "rolling back a transaction that was left open");
@@ -252,7 +396,7 @@ impl Lease {
         match connection.copy_in_memory(&self.pool.open) {
             Ok(fresh) => {
                 self.pool.remember(&fresh);
-                Some(fresh)
+                Some(Box::new(fresh))
             }
             Err(error) => {
                 // Rather a connection with odd settings than no data.
@@ -273,8 +417,8 @@ impl Drop for Lease {
         // Only now may the next caller come.
         drop(self.hold.take());
         drop(self.permit.take());
-        self.pool
-            .lent
-            .send_modify(|count| *count = count.saturating_sub(1));
+        if self.pool.lent.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.pool.all_back.notify_waiters();
+        }
     }
 }

@@ -9,6 +9,7 @@ use shelfmark_core::{Call, Error, ErrorKind, Flow, Result, RowSink};
 use crate::bind::{Owned, Ready, bind, own};
 use crate::connection::Connection;
 use crate::constraint::{self, Attempt};
+use crate::cost::{Cost, READ_BUDGET};
 use crate::route::Route;
 use crate::row::{SqliteRow, start};
 
@@ -18,6 +19,8 @@ pub(crate) struct Job {
     sql: Arc<str>,
     values: Vec<Owned>,
     route: Route,
+    /// Where it is noted how long it took.
+    cost: Option<Arc<Cost>>,
 }
 
 impl Job {
@@ -27,12 +30,28 @@ impl Job {
             route: Route::of(&call.sql, call.access)?,
             values: own(call, &call.params)?,
             sql: Arc::clone(&call.sql),
+            cost: None,
+        })
+    }
+
+    /// The same for a statement of which something is known.
+    pub(crate) fn known(call: &Call<'_>, cost: Arc<Cost>) -> Result<Job> {
+        Ok(Job {
+            route: cost.route(),
+            values: own(call, &call.params)?,
+            sql: Arc::clone(&call.sql),
+            cost: Some(cost),
         })
     }
 
     /// The way it goes.
     pub(crate) fn route(&self) -> Route {
         self.route
+    }
+
+    /// Where it is noted how long it took.
+    pub(crate) fn cost(&self) -> Option<&Arc<Cost>> {
+        self.cost.as_ref()
     }
 
     /// Its text and its values.
@@ -49,8 +68,9 @@ pub(crate) fn fetch(
     job: Job,
     mut sink: Box<dyn RowSink>,
 ) -> Result<Box<dyn RowSink>> {
+    let began = Instant::now();
     let values = ready(job.values);
-    let end = atomically(connection, job.route, || {
+    let outcome = atomically(connection, job.route, || {
         query(
             connection,
             job.route,
@@ -61,8 +81,16 @@ pub(crate) fn fetch(
                 Step::Row(row) => sink.row(&row),
             },
         )
-    })?;
-    match end {
+    });
+    if let Some(cost) = &job.cost {
+        let took = began.elapsed();
+        // A failure is often quick and says nothing; a slow one says enough, also when it is that the caller went away.
+        if outcome.is_ok() || took > READ_BUDGET {
+            cost.took(took);
+        }
+        connection.note_prepared(&job.sql, cost);
+    }
+    match outcome? {
         End::Complete => Ok(sink),
         End::Refused(error) => Err(error),
     }
@@ -109,7 +137,11 @@ pub(crate) fn atomically<T>(
 
 /// Refuses a statement that was declared to read and writes, outside a transaction. A reader of a file refuses it by
 /// itself; the one connection of a database in memory would not.
-fn keeps_its_word(connection: &Connection, route: Route, statement: &Statement<'_>) -> Result<()> {
+pub(crate) fn keeps_its_word(
+    connection: &Connection,
+    route: Route,
+    statement: &Statement<'_>,
+) -> Result<()> {
     let writes = !statement.readonly() && statement.is_explain() == 0;
     if route == Route::Read && writes && connection.is_idle() {
         return Err(Error::new(ErrorKind::Other)
@@ -180,22 +212,8 @@ impl<V: FnMut(Step<'_, '_>) -> Result<Flow>> Visitor<V> {
         values: &[Ready],
     ) -> Result<()> {
         bind(statement, values)?.map_err(|failure| connection.error(failure))?;
-        let only_reads = statement.readonly();
         let began = Instant::now();
-        let mut rows = statement.raw_query();
-        let outcome = loop {
-            if only_reads && !self.wants {
-                break Ok(());
-            }
-            match rows.next() {
-                Ok(Some(row)) => self.see(row),
-                Ok(None) => break Ok(()),
-                Err(failure) => break Err(failure),
-            }
-        };
-        // Reset before the search for a name, which must not meet a statement half-way.
-        drop(rows);
-        outcome.map_err(|failure| {
+        self.step(statement).map_err(|failure| {
             let attempt = Attempt {
                 sql,
                 values,
@@ -203,6 +221,20 @@ impl<V: FnMut(Step<'_, '_>) -> Result<Flow>> Visitor<V> {
             };
             constraint::name(connection, connection.error(failure), attempt)
         })
+    }
+
+    /// Runs `statement` once, with the values that are bound to it. It is reset when this ends, so that a search for the
+    /// name of a constraint does not meet it half-way.
+    pub(crate) fn step(&mut self, statement: &mut Statement<'_>) -> rusqlite::Result<()> {
+        let only_reads = statement.readonly();
+        let mut rows = statement.raw_query();
+        while self.wants || !only_reads {
+            match rows.next()? {
+                Some(row) => self.see(row),
+                None => break,
+            }
+        }
+        Ok(())
     }
 
     fn see(&mut self, row: &rusqlite::Row<'_>) {

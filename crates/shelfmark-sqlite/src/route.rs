@@ -64,6 +64,14 @@ impl Route {
     }
 }
 
+/// Whether `sql` changes rows, as opposed to the schema or to the connection.
+pub(crate) fn changes_rows(sql: &str) -> bool {
+    let first = Words(sql).next().unwrap_or_default();
+    ["insert", "update", "delete", "replace", "with"]
+        .iter()
+        .any(|one| first.eq_ignore_ascii_case(one))
+}
+
 /// The words of a text up to the first sign, without comments and opening parentheses.
 struct Words<'s>(&'s str);
 

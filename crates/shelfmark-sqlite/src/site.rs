@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use shelfmark_core::{Error, ErrorKind, Result};
@@ -58,6 +58,8 @@ pub(crate) struct Site {
     /// How long a caller waits, for a connection and for the lock of another process together.
     pub(crate) acquire_timeout: Duration,
     phase: watch::Sender<Phase>,
+    /// Whether it is [`Phase::Open`], for those who ask at every call.
+    open: AtomicBool,
     /// How long a stream waits for its reader, in milliseconds.
     stream_idle_ms: AtomicU64,
 }
@@ -68,6 +70,7 @@ impl Site {
             place,
             acquire_timeout,
             phase: watch::Sender::new(Phase::Open),
+            open: AtomicBool::new(true),
             stream_idle_ms: AtomicU64::new(millis(IDLE_LIMIT)),
         }
     }
@@ -86,8 +89,14 @@ impl Site {
         *self.phase.borrow()
     }
 
+    /// Whether new work is taken.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::SeqCst)
+    }
+
     /// Moves on to `phase`; there is no way back.
     pub(crate) fn enter(&self, phase: Phase) {
+        self.open.store(false, Ordering::SeqCst);
         self.phase.send_if_modified(|now| {
             let later = phase > *now;
             if later {
@@ -105,7 +114,7 @@ impl Site {
 
     /// Refuses new work once closing has begun.
     pub(crate) fn refuse_when_closing(&self) -> Result<()> {
-        if self.phase() == Phase::Open {
+        if self.is_open() {
             return Ok(());
         }
         Err(closed())

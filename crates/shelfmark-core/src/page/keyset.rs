@@ -318,6 +318,15 @@ impl<T: FromRow> RowSink for PageCollector<T> {
         next.key_columns.clone_from(&self.key_columns);
         next
     }
+
+    fn restart(&mut self) -> bool {
+        self.rows.clear();
+        self.map.clear();
+        self.key_columns.clear();
+        (self.first, self.last) = (None, None);
+        self.more = false;
+        true
+    }
 }
 
 /// Otherwise the same page would come again and again.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use shelfmark_core::config::PoolSettings;
@@ -170,11 +171,14 @@ pub(crate) struct Cells {
     pub(crate) rows: Vec<Vec<ValueRef<'static>>>,
     /// After this many rows it has enough.
     pub(crate) limit: Option<usize>,
+    /// Where it was filled.
+    pub(crate) thread: Option<ThreadId>,
 }
 
 impl RowSink for Cells {
     fn start(&mut self, columns: &[&str]) -> Result<()> {
         self.columns = columns.iter().map(|name| (*name).to_owned()).collect();
+        self.thread = Some(std::thread::current().id());
         Ok(())
     }
 
@@ -200,6 +204,12 @@ impl RowSink for Cells {
             columns: self.columns.clone(),
             ..Cells::default()
         })
+    }
+
+    fn restart(&mut self) -> bool {
+        self.columns.clear();
+        self.rows.clear();
+        true
     }
 }
 
