@@ -25,7 +25,12 @@ const INSERT: &str = "INSERT INTO notes (item, text) VALUES ($1, $2)";
 const UPDATE: &str = "UPDATE items SET year = $2 WHERE id = $1";
 
 /// The name of a contestant, as the command line and the table have it.
-pub(crate) const NAMES: [&str; 3] = ["tokio-postgres", "deadpool-postgres", "shelfmark"];
+pub(crate) const NAMES: [&str; 4] = [
+    "tokio-postgres",
+    "deadpool-postgres",
+    "shelfmark",
+    "shelfmark without lanes",
+];
 
 /// One of the contestants, connected.
 pub(crate) enum Contestant {
@@ -64,12 +69,13 @@ impl Contestant {
                 let manager = Manager::from_config(url.parse()?, NoTls, config);
                 Contestant::Pool(Pool::builder(manager).max_size(POOL).build()?)
             }
-            "shelfmark" => {
+            "shelfmark" | "shelfmark without lanes" => {
                 let Target::Postgres(target) = Target::parse(url)? else {
                     bail!("the server is none");
                 };
                 let mut settings = PoolSettings::default();
                 settings.max = POOL;
+                settings.lanes = name.ends_with("without lanes").then_some(0);
                 let limit = Duration::from_secs(30);
                 let engine = PostgresEngine::open(&target, &settings, limit).await?;
                 Contestant::Engine(engine)

@@ -3,17 +3,20 @@
 //! Contestants take turns, each in a runtime of its own. A figure is the median of the rounds. Prints Markdown.
 
 mod contestant;
+mod processor;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use test_postgres::{Server, TestDatabase};
 use tokio::runtime::Builder;
 
 use crate::contestant::{Contestant, NAMES};
+use crate::processor::Spent;
 
 /// Rows of the table that is read.
 const ITEMS: i32 = 10_000;
@@ -55,6 +58,9 @@ struct Figure {
     per_second: f64,
     p99: Duration,
     worst: Duration,
+    /// Processor time per call.
+    client_us: f64,
+    server_us: f64,
 }
 
 fn main() -> ExitCode {
@@ -71,8 +77,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let server = Server::start_with(&[("fsync", "on"), ("synchronous_commit", "on")])?;
     let database = TestDatabase::create_on(&server)?;
     prepare(database.url())?;
-    println!("| work | tasks | contestant | calls/s | p99 | worst |");
-    println!("|---|---:|---|---:|---:|---:|");
+    let postmaster = server.pid().context("the server has ended")?;
+    println!(
+        "| work | tasks | contestant | calls/s | p99 | worst | client µs/call | server µs/call |"
+    );
+    println!("|---|---:|---|---:|---:|---:|---:|---:|");
     for work in &arguments.work {
         for tasks in &arguments.tasks {
             let mut figures: BTreeMap<usize, Vec<Figure>> = BTreeMap::new();
@@ -81,7 +90,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
                     if *work == Work::Transaction && name == "tokio-postgres" {
                         continue;
                     }
-                    let figure = measure(name, database.url(), *work, *tasks, arguments.millis)?;
+                    let figure = measure(
+                        name,
+                        (database.url(), postmaster),
+                        *work,
+                        *tasks,
+                        arguments.millis,
+                    )?;
                     figures.entry(place).or_default().push(figure);
                 }
             }
@@ -100,11 +115,19 @@ fn print_line(work: Work, tasks: usize, name: &str, mut figures: Vec<Figure>) {
         return;
     };
     println!(
-        "| {work:?} | {tasks} | {name} | {:.0} | {:.2} ms | {:.1} ms |",
+        "| {work:?} | {tasks} | {name} | {:.0} | {:.2} ms | {:.1} ms | {:.1} | {:.1} |",
         median.per_second,
         median.p99.as_secs_f64() * 1e3,
         median.worst.as_secs_f64() * 1e3,
+        median_of(&figures, |figure| figure.client_us),
+        median_of(&figures, |figure| figure.server_us),
     );
+}
+
+fn median_of(figures: &[Figure], part: impl Fn(&Figure) -> f64) -> f64 {
+    let mut parts: Vec<f64> = figures.iter().map(part).collect();
+    parts.sort_by(f64::total_cmp);
+    parts.get(parts.len() / 2).copied().unwrap_or_default()
 }
 
 /// Fills the tables.
@@ -128,7 +151,7 @@ fn prepare(url: &str) -> anyhow::Result<()> {
 
 fn measure(
     name: &str,
-    url: &str,
+    (url, postmaster): (&str, u32),
     work: Work,
     tasks: usize,
     millis: u64,
@@ -138,15 +161,18 @@ fn measure(
         let contestant = Arc::new(Contestant::connect(name, url).await?);
         // Connections are opened and statements prepared.
         repeat(&contestant, work, tasks, Duration::from_millis(millis / 4)).await?;
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), Spent::so_far(postmaster)?);
         let mut took = repeat(&contestant, work, tasks, Duration::from_millis(millis)).await?;
         let elapsed = begun.elapsed();
+        let spent = Spent::so_far(postmaster)?.since(before);
         took.sort_unstable();
         let calls = took.len();
         Ok(Figure {
             per_second: calls as f64 / elapsed.as_secs_f64(),
             p99: took.get(calls * 99 / 100).copied().unwrap_or_default(),
             worst: took.last().copied().unwrap_or_default(),
+            client_us: spent.client.as_secs_f64() * 1e6 / calls as f64,
+            server_us: spent.server.as_secs_f64() * 1e6 / calls as f64,
         })
     })
 }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::cancel::settle;
 use crate::connection::Connection;
 use crate::pool::{Pool, Slot, Slots};
+use crate::texts::Text;
 
 /// A statement was sent whose answer has not been seen to its end.
 pub(crate) const RUNNING: u8 = 1;
@@ -141,6 +142,11 @@ impl Lease {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// What is known of `sql`.
+    pub(crate) fn text(&self, sql: &Arc<str>) -> Arc<Text> {
+        self.pool.texts.of(sql)
     }
 
     pub(crate) fn note(&self, state: u8) {

@@ -22,9 +22,11 @@ use crate::connect::{Connector, Pauses, Purpose};
 use crate::connection::Connection;
 use crate::error;
 use crate::keeper::Keeper;
+use crate::lanes::Lanes;
 use crate::lease::{Lease, Place};
 use crate::listen::Listeners;
 use crate::tasks::Tasks;
+use crate::texts::Texts;
 
 /// So long a connection may take to prove that it lives.
 const PING_LIMIT: Duration = Duration::from_secs(1);
@@ -64,6 +66,9 @@ pub(crate) struct Pool {
     /// Told whenever a place becomes free, for `close`.
     pub(crate) freed: Notify,
     pub(crate) tasks: Tasks,
+    pub(crate) texts: Texts,
+    /// The connections that many reads share; none of the places.
+    pub(crate) lanes: Lanes,
     /// Told of the close, and counted; their connections are none of the places.
     pub(crate) listeners: Listeners,
     closed: AtomicBool,
@@ -96,6 +101,8 @@ impl Pool {
             holders: Holders::default(),
             freed: Notify::new(),
             tasks,
+            texts: Texts::default(),
+            lanes: Lanes::new(settings),
             listeners: Listeners::default(),
             closed: AtomicBool::new(false),
             keeper: Keeper::default(),
@@ -147,6 +154,18 @@ impl Pool {
                     sleep_until(until).await;
                 }
             }
+        }
+    }
+
+    /// As [`acquire`](Pool::acquire), a connection that has answered a round trip.
+    pub(crate) async fn acquire_proven(self: &Arc<Self>, holder: &'static str) -> Result<Lease> {
+        let deadline = clock::after(self.settings.acquire_timeout);
+        loop {
+            let lease = self.acquire(holder).await?;
+            if answers(&lease, deadline).await {
+                return Ok(lease);
+            }
+            lease.note_lost();
         }
     }
 
@@ -251,7 +270,9 @@ impl Pool {
                 break;
             }
         }
-        let status = self.status();
+        let cut_off = self.lanes.close(deadline).await;
+        let mut status = self.status();
+        status.in_use += cut_off;
         self.tasks.join(deadline).await;
         status
     }

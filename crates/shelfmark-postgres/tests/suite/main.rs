@@ -14,6 +14,7 @@ mod encryption;
 mod errors;
 mod faults;
 mod listen;
+mod lanes;
 mod lists;
 mod maintenance;
 mod many;
