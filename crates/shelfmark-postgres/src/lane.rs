@@ -34,7 +34,7 @@ const MAX_ROWS: usize = 10_000;
 const MAX_ROW_BYTES: usize = 1 << 20;
 /// Rows that nobody wants are read up to so many bytes; beyond, giving up the lane is cheaper.
 const MAX_UNWANTED_BYTES: usize = 16 << 20;
-/// While the oldest answer is older than this, a lane gets no new work.
+/// When the oldest answer has been awaited for so long, the lane gets no new work until it is there.
 const LATE: Duration = Duration::from_millis(10);
 /// When the oldest answer has been awaited for so long, those behind it are sent elsewhere.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -83,9 +83,10 @@ pub(crate) struct Queue {
     /// Questions that have not been answered to their end.
     depth: AtomicUsize,
     sent_bytes: AtomicUsize,
-    /// Since when the oldest answer is awaited, in microseconds after `epoch`; zero while none is.
-    oldest_us: AtomicU64,
-    /// When a question was asked last, in the same way.
+    /// Whether the server keeps the oldest question waiting. Written by the lane's task alone, after it has read what
+    /// there was: a process that is busy with other things makes nobody late.
+    is_late: AtomicBool,
+    /// When a question was asked last, in microseconds after `epoch`.
     asked_us: AtomicU64,
     epoch: Instant,
     over: AtomicBool,
@@ -109,7 +110,6 @@ struct Question {
     /// `None` once it was used, or when the caller has gone: then the place in the queue is all that is left.
     reply: Option<oneshot::Sender<Answer>>,
     text: Arc<Text>,
-    asked: Instant,
     deadline: Instant,
     sent_bytes: usize,
 }
@@ -148,11 +148,11 @@ impl Lane {
     }
 
     /// Whether it takes one more question now; how many wait already.
-    pub(crate) fn room(&self, now: Instant) -> Option<usize> {
+    pub(crate) fn room(&self) -> Option<usize> {
         let depth = self.queue.depth();
         let has_room = depth < MAX_DEPTH
             && self.queue.sent_bytes.load(Ordering::Relaxed) < MAX_SENT_BYTES
-            && self.queue.oldest_for(now) < LATE;
+            && !self.queue.is_late.load(Ordering::Relaxed);
         has_room.then_some(depth)
     }
 
@@ -204,9 +204,7 @@ impl Lane {
         let queue = &self.queue;
         queue.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
         queue.asked_us.store(queue.micros(now), Ordering::Relaxed);
-        if queue.depth.fetch_add(1, Ordering::Relaxed) == 0 {
-            queue.await_since(now);
-        }
+        queue.depth.fetch_add(1, Ordering::Relaxed);
         intake.fresh.push(Question {
             rows,
             kept: Vec::new(),
@@ -214,7 +212,6 @@ impl Lane {
             unwanted_bytes: 0,
             reply: Some(reply),
             text,
-            asked: now,
             deadline,
             sent_bytes: bytes,
         });
@@ -245,7 +242,7 @@ impl Queue {
             intake: Mutex::default(),
             depth: AtomicUsize::new(0),
             sent_bytes: AtomicUsize::new(0),
-            oldest_us: AtomicU64::new(0),
+            is_late: AtomicBool::new(false),
             asked_us: AtomicU64::new(0),
             epoch: Instant::now(),
             over: AtomicBool::new(false),
@@ -256,14 +253,6 @@ impl Queue {
     /// Questions that have not been answered to their end.
     pub(crate) fn depth(&self) -> usize {
         self.depth.load(Ordering::Relaxed)
-    }
-
-    /// For how long the oldest answer has been awaited.
-    fn oldest_for(&self, now: Instant) -> Duration {
-        match self.oldest_us.load(Ordering::Relaxed) {
-            0 => Duration::ZERO,
-            since => Duration::from_micros(self.micros(now).saturating_sub(since)),
-        }
     }
 
     /// For how long nothing has been asked.
@@ -286,11 +275,6 @@ impl Queue {
             }
             emptied.await;
         }
-    }
-
-    fn await_since(&self, since: Instant) {
-        self.oldest_us
-            .store(self.micros(since).max(1), Ordering::Relaxed);
     }
 
     fn micros(&self, at: Instant) -> u64 {
@@ -330,7 +314,7 @@ impl Question {
         if self.size.fits_a_lane() {
             self.kept.push(row);
         } else {
-            self.text.cost.observe_too_large();
+            self.text.cost.strike();
             self.kept = Vec::new();
             self.tell(Answer::Elsewhere);
         }
@@ -401,8 +385,6 @@ impl Owner {
             }
             let intake = self.queue.lock();
             if intake.fresh.is_empty() {
-                // Under the lock: whoever asks next begins to await.
-                self.queue.oldest_us.store(0, Ordering::Relaxed);
                 drop(intake);
                 self.queue.emptied.notify_waiters();
                 return Poll::Pending;
@@ -412,10 +394,9 @@ impl Owner {
 
     fn take_fresh(&mut self) {
         let mut intake = self.queue.lock();
-        if self.waiting.is_empty()
-            && let Some(first) = intake.fresh.first()
-        {
-            self.since = first.asked;
+        if self.waiting.is_empty() && !intake.fresh.is_empty() {
+            // The driver has sent it just now, whenever it was asked.
+            self.since = Instant::now();
         }
         self.waiting.extend(intake.fresh.drain(..));
     }
@@ -441,16 +422,14 @@ impl Owner {
         }
         if let Some(first) = first {
             let now = Instant::now();
-            // Those that came together are taken for equal: the time in which this task had no turn is not the first one's
-            // alone. One that was slow on the server comes with few others.
-            first
-                .text
-                .cost
-                .observe_on_lane(now.saturating_duration_since(self.since) / answered);
-            if let Some(next) = self.waiting.front() {
-                self.since = now.max(next.asked);
-                self.queue.await_since(self.since);
+            let cost = &first.text.cost;
+            if self.queue.is_late.swap(false, Ordering::Relaxed) {
+                cost.strike();
+            } else {
+                // Those that came together are taken for equal.
+                cost.observe_on_lane(now.saturating_duration_since(self.since) / answered);
             }
+            self.since = now;
         }
         self.waiting.front()
     }
@@ -469,10 +448,16 @@ impl Owner {
             };
             let now = Instant::now();
             if now >= first.deadline {
+                first.text.cost.strike();
                 first.tell(Answer::TooLate);
                 return Poll::Ready(());
             }
-            let mut next = self.since + PATIENCE;
+            let mut next = self.since + LATE;
+            if now >= next {
+                // What had come was taken before this.
+                self.queue.is_late.store(true, Ordering::Relaxed);
+                next = self.since + PATIENCE;
+            }
             if now >= next {
                 let others = self.waiting.iter_mut().skip(1);
                 others.for_each(|question| question.tell(Answer::Elsewhere));

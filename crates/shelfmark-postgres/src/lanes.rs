@@ -92,7 +92,7 @@ impl Lanes {
             for lane in open.iter() {
                 if lane.is_over() {
                     missing = true;
-                } else if let Some(depth) = lane.room(now)
+                } else if let Some(depth) = lane.room()
                     && picked.is_none_or(|(least, _)| depth < least)
                 {
                     picked = Some((depth, lane));
