@@ -169,7 +169,9 @@ impl Lane {
     }
 
     fn lock_preparing(&self) -> MutexGuard<'_, HashSet<u64>> {
-        self.preparing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.preparing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a question. `None` when the lane takes none any more; nothing has been sent then. An answer that never comes
@@ -356,6 +358,8 @@ struct Owner {
     alarm: Option<Pin<Box<Sleep>>>,
     /// Whether the alarm has not rung yet.
     is_set: bool,
+    /// Whether the first has been found to keep the others waiting.
+    has_struck: bool,
 }
 
 impl Owner {
@@ -366,6 +370,7 @@ impl Owner {
             since: Instant::now(),
             alarm: None,
             is_set: false,
+            has_struck: false,
         }
     }
 
@@ -422,12 +427,11 @@ impl Owner {
         }
         if let Some(first) = first {
             let now = Instant::now();
-            let cost = &first.text.cost;
-            if self.queue.is_late.swap(false, Ordering::Relaxed) {
-                cost.strike();
-            } else {
+            self.queue.is_late.store(false, Ordering::Relaxed);
+            if !std::mem::take(&mut self.has_struck) {
                 // Those that came together are taken for equal.
-                cost.observe_on_lane(now.saturating_duration_since(self.since) / answered);
+                let took = now.saturating_duration_since(self.since) / answered;
+                first.text.cost.observe_on_lane(took);
             }
             self.since = now;
         }
@@ -448,7 +452,6 @@ impl Owner {
             };
             let now = Instant::now();
             if now >= first.deadline {
-                first.text.cost.strike();
                 first.tell(Answer::TooLate);
                 return Poll::Ready(());
             }
@@ -459,6 +462,9 @@ impl Owner {
                 next = self.since + PATIENCE;
             }
             if now >= next {
+                if !std::mem::replace(&mut self.has_struck, true) {
+                    first.text.cost.strike();
+                }
                 let others = self.waiting.iter_mut().skip(1);
                 others.for_each(|question| question.tell(Answer::Elsewhere));
                 next = now + PATIENCE;

@@ -60,10 +60,7 @@ impl Lanes {
             most,
             open: RwLock::default(),
             opening: AtomicBool::new(false),
-            retry: Mutex::new((
-                Pauses::between(FIRST_PAUSE, LONGEST_PAUSE),
-                Instant::now(),
-            )),
+            retry: Mutex::new((Pauses::between(FIRST_PAUSE, LONGEST_PAUSE), Instant::now())),
             reading: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
         }
@@ -123,13 +120,15 @@ impl Lanes {
             while lanes.count() < lanes.most && !lanes.closed.load(Ordering::Acquire) {
                 let queue = Queue::new();
                 let deadline = clock::after(pool.settings.acquire_timeout);
-                match pool.connector.connect(Purpose::Lane(&queue), deadline).await {
+                match pool
+                    .connector
+                    .connect(Purpose::Lane(&queue), deadline)
+                    .await
+                {
                     Ok(connection) => {
                         lanes.add(Arc::new(Lane::new(connection, queue)));
-                        *lanes.lock_retry() = (
-                            Pauses::between(FIRST_PAUSE, LONGEST_PAUSE),
-                            Instant::now(),
-                        );
+                        *lanes.lock_retry() =
+                            (Pauses::between(FIRST_PAUSE, LONGEST_PAUSE), Instant::now());
                     }
                     Err(refused) => {
                         tracing::debug!(error = %refused.error, "a lane could not be opened");

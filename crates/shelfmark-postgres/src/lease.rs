@@ -112,7 +112,7 @@ impl Drop for Place {
         if let Some(object) = self.object.take() {
             drop(Object::take(object));
         }
-        self.pool.freed.notify_waiters();
+        self.pool.note_freed();
     }
 }
 

@@ -4,7 +4,7 @@
 //! within its own deadline, so that a server that is away is never taken for a pool that is full.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::Duration;
 
 use deadpool::managed::{
@@ -63,8 +63,8 @@ pub(crate) struct Pool {
     pub(crate) settings: PoolSettings,
     /// Who holds a place, also while it is being cleaned.
     pub(crate) holders: Holders,
-    /// Told whenever a place becomes free, for `close`.
-    pub(crate) freed: Notify,
+    /// Told whenever a place becomes free while `close` waits.
+    freed: Notify,
     pub(crate) tasks: Tasks,
     pub(crate) texts: Texts,
     /// The connections that many reads share; none of the places.
@@ -205,7 +205,10 @@ impl Pool {
     /// Whether a connection that comes back is one too many: opened under load beyond what is kept, and wanted by
     /// nobody.
     pub(crate) fn has_too_many(&self) -> bool {
-        self.places.status().size > self.settings.max && self.holders.waiting() == 0
+        // Asked each time a connection comes back, so the pool's lock is left alone where there cannot be one too many.
+        self.settings.max_overflow > 0
+            && self.places.status().size > self.settings.max
+            && self.holders.waiting() == 0
     }
 
     /// Closes what has been idle for too long or is over, and keeps at least `min`.
@@ -250,6 +253,15 @@ impl Pool {
         .with_holders(self.holders.list())
     }
 
+    /// A place has become free, and no longer counts as held.
+    pub(crate) fn note_freed(&self) {
+        // Either this sees that the pool is being closed, or the close sees that the place is free.
+        fence(Ordering::SeqCst);
+        if self.is_closed() {
+            self.freed.notify_waiters();
+        }
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -258,6 +270,7 @@ impl Pool {
     /// connection. Gives the pool as it was when the waiting ended.
     pub(crate) async fn close(&self, deadline: Instant) -> PoolStatus {
         self.closed.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
         self.places.close();
         self.keeper.stop();
         self.listeners.end();

@@ -152,7 +152,11 @@ pub(crate) async fn run(
     ledger: Option<&Ledger>,
 ) -> Result<u64, Failure> {
     let running = lease.run();
-    let mut repeats = if rules.in_transaction { 0 } else { STALE_REPEATS };
+    let mut repeats = if rules.in_transaction {
+        0
+    } else {
+        STALE_REPEATS
+    };
     loop {
         let sink = sink.as_mut().map(|sink| &mut **sink as &mut dyn RowSink);
         let failure = match begin(lease, call, rules).await {
@@ -220,15 +224,9 @@ pub(crate) async fn begin(lease: &Lease, call: &Call<'_>, rules: Rules) -> Resul
         // stale cannot be replaced.
         connection.statements().forget(text.id);
     }
-    let prepared = prepared(
-        connection,
-        &text,
-        &call.params,
-        &call.specs,
-        rules.control,
-    )
-    .await
-    .map_err(Begin::Failed)?;
+    let prepared = prepared(connection, &text, &call.params, &call.specs, rules.control)
+        .await
+        .map_err(Begin::Failed)?;
     bind::check(call, prepared.statement.params().len())
         .map_err(|error| Begin::Failed(Failure::unsent(error)))?;
     if text.leaves_state || call.access == Access::Session {

@@ -192,7 +192,11 @@ async fn open<'a>(
 
 /// Sends the statement, a second time where the first met a plan that no longer fits.
 async fn start(tied: &mut Tied, call: &Call<'_>, rules: Rules) -> Result<Begun, Failure> {
-    let mut repeats = if rules.in_transaction { 0 } else { STALE_REPEATS };
+    let mut repeats = if rules.in_transaction {
+        0
+    } else {
+        STALE_REPEATS
+    };
     tied.begin().map_err(Failure::unsent)?;
     loop {
         let lease = tied.lease().map_err(Failure::unsent)?;

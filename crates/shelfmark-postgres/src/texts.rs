@@ -91,7 +91,10 @@ impl Texts {
         let place = sql.as_ptr() as usize;
         {
             let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            let found = known.by_place.get(&place).filter(|text| Arc::ptr_eq(&text.sql, sql));
+            let found = known
+                .by_place
+                .get(&place)
+                .filter(|text| Arc::ptr_eq(&text.sql, sql));
             if let Some(text) = found.or_else(|| known.by_sql.get(sql)) {
                 return Arc::clone(text);
             }

@@ -11,9 +11,7 @@ use shelfmark_postgres::PostgresEngine;
 use test_postgres::{Server, TestDatabase};
 use tokio::task::JoinSet;
 
-use crate::support::{
-    Db, Keep, Value, call, drop_after, kept, pool_of, read, rows, text, until,
-};
+use crate::support::{Db, Keep, Value, call, drop_after, kept, pool_of, read, rows, text, until};
 
 /// Answers on which kind of connection it ran, and the tag it was given.
 const PROBE: &str = "SELECT current_setting('transaction_read_only'), $1::int4";
@@ -61,7 +59,8 @@ async fn warm_up(engine: &Arc<PostgresEngine>, sql: &str) -> anyhow::Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_belongs_to_its_question_whatever_happens_to_the_lanes() -> anyhow::Result<()> {
+async fn every_answer_belongs_to_its_question_whatever_happens_to_the_lanes() -> anyhow::Result<()>
+{
     const TASKS: usize = 2_000;
     const CALLS: usize = 50;
     let mut settings = with_lanes(2);
@@ -85,7 +84,10 @@ async fn every_answer_belongs_to_its_question_whatever_happens_to_the_lanes() ->
                 let tag = i32::try_from(task * CALLS + turn)?;
                 let tagged = || read(PROBE, vec![ValueRef::I32(tag)]);
                 if tag % 7 == 0 {
-                    let fails = read("SELECT 100 / ($1::int4 - $1::int4)", vec![ValueRef::I32(tag)]);
+                    let fails = read(
+                        "SELECT 100 / ($1::int4 - $1::int4)",
+                        vec![ValueRef::I32(tag)],
+                    );
                     let error = rows(&*engine, fails).await.err().context("no error")?;
                     let is_its_own = error.code() == Some("22012");
                     anyhow::ensure!(is_its_own || lose(&error), "{error}");
@@ -247,8 +249,8 @@ impl Others {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_read_on_a_frozen_server_ends_by_its_deadline_and_the_lanes_heal() -> anyhow::Result<()>
-{
+async fn every_read_on_a_frozen_server_ends_by_its_deadline_and_the_lanes_heal()
+-> anyhow::Result<()> {
     let server = Server::start()?;
     let base = TestDatabase::create_on(&server)?;
     let mut settings = with_lanes(2);
@@ -269,10 +271,17 @@ async fn every_read_on_a_frozen_server_ends_by_its_deadline_and_the_lanes_heal()
     while let Some(call) = calls.join_next().await {
         let (answer, took) = call?;
         let error = answer.err().context("a frozen server has answered")?;
-        let kinds = [ErrorKind::Timeout, ErrorKind::PoolExhausted, ErrorKind::Connection];
+        let kinds = [
+            ErrorKind::Timeout,
+            ErrorKind::PoolExhausted,
+            ErrorKind::Connection,
+        ];
         assert!(kinds.contains(&error.kind()), "{error}");
         // The wait for a connection, and the statement's own time.
-        assert!(took < Duration::from_millis(1_500 + 700), "{took:?}: {error}");
+        assert!(
+            took < Duration::from_millis(1_500 + 700),
+            "{took:?}: {error}"
+        );
     }
     server.thaw()?;
     warm_up(&db.engine, PROBE).await?;
@@ -328,7 +337,8 @@ async fn a_write_never_runs_on_a_lane_nor_again() -> anyhow::Result<()> {
     let db = Db::with(with_lanes(2)).await?;
     db.script("CREATE TABLE t (tag int)").await?;
     warm_up(&db.engine, PROBE).await?;
-    let insert = "INSERT INTO t VALUES ($1) RETURNING current_setting('transaction_read_only'), tag";
+    let insert =
+        "INSERT INTO t VALUES ($1) RETURNING current_setting('transaction_read_only'), tag";
     let mut calls = JoinSet::new();
     for tag in 0..200 {
         let engine = Arc::clone(&db.engine);
@@ -353,7 +363,8 @@ async fn a_write_never_runs_on_a_lane_nor_again() -> anyhow::Result<()> {
 async fn a_schema_that_changes_under_reads_on_lanes_is_no_error() -> anyhow::Result<()> {
     let db = Db::with(with_lanes(2)).await?;
     let observer = db.observer().await?;
-    db.script("CREATE TABLE t (tag int); INSERT INTO t VALUES (0)").await?;
+    db.script("CREATE TABLE t (tag int); INSERT INTO t VALUES (0)")
+        .await?;
     let sql: Arc<str> = Arc::from(
         "SELECT current_setting('transaction_read_only'), t.* FROM t WHERE $1::int4 >= 0",
     );
@@ -368,7 +379,11 @@ async fn a_schema_that_changes_under_reads_on_lanes_is_no_error() -> anyhow::Res
         let (changed, answers) = tokio::join!(observer.run(change), reads);
         changed?;
         let answers = answers?;
-        on_lanes += answers.iter().flatten().filter(|row| is_of_lane(row)).count();
+        on_lanes += answers
+            .iter()
+            .flatten()
+            .filter(|row| is_of_lane(row))
+            .count();
         let columns = if round % 2 == 0 { 3 } else { 2 };
         let after = rows(&*db.engine, read(&sql, vec![ValueRef::I32(0)])).await?;
         assert_eq!(after[0].len(), columns, "round {round}");
@@ -391,7 +406,11 @@ async fn a_large_result_is_whole_and_leaves_the_lanes() -> anyhow::Result<()> {
             let found = rows(&*engine, read(sql, vec![ValueRef::I32(count)])).await?;
             anyhow::ensure!(found.len() == usize::try_from(count)?);
             let numbers = found.iter().map(|row| &row[1]);
-            anyhow::ensure!(numbers.zip(1..).all(|(found, n)| *found == ValueRef::I32(n)));
+            anyhow::ensure!(
+                numbers
+                    .zip(1..)
+                    .all(|(found, n)| *found == ValueRef::I32(n))
+            );
             anyhow::ensure!(count == 10 || !is_of_lane(&found[0]), "{count} on a lane");
             Ok(())
         });
@@ -422,8 +441,8 @@ async fn a_session_is_not_shared_with_what_changes_it() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_close_waits_for_what_runs_on_lanes_and_leaves_nothing_on_the_server() -> anyhow::Result<()>
-{
+async fn a_close_waits_for_what_runs_on_lanes_and_leaves_nothing_on_the_server()
+-> anyhow::Result<()> {
     let db = Db::with(with_lanes(2)).await?;
     let observer = db.observer().await?;
     warm_up(&db.engine, PROBE).await?;
@@ -438,10 +457,16 @@ async fn a_close_waits_for_what_runs_on_lanes_and_leaves_nothing_on_the_server()
     match calls.await? {
         Ok(answers) => assert_eq!(answers.len(), 200),
         // Those that came after the close.
-        Err(error) => assert!(error.to_string().contains("the database was closed"), "{error}"),
+        Err(error) => assert!(
+            error.to_string().contains("the database was closed"),
+            "{error}"
+        ),
     }
     let refused = rows(&*db.engine, read(PROBE, vec![ValueRef::I32(1)])).await;
-    assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::Connection));
+    assert_eq!(
+        refused.err().map(|error| error.kind()),
+        Some(ErrorKind::Connection)
+    );
     Ok(())
 }
 
@@ -484,7 +509,10 @@ async fn a_caller_that_goes_away_leaves_its_neighbours_alone() -> anyhow::Result
     for tag in 0..400 {
         let engine = Arc::clone(&db.engine);
         calls.spawn(async move {
-            let call = engine.fetch(read(sql, vec![ValueRef::I32(tag)]), Box::new(Keep::default()));
+            let call = engine.fetch(
+                read(sql, vec![ValueRef::I32(tag)]),
+                Box::new(Keep::default()),
+            );
             if tag % 2 == 0 {
                 drop_after(call, 1).await;
                 return Ok(());
