@@ -15,7 +15,7 @@ use crate::clock;
 use crate::connection::{Connection, News, Parts};
 use crate::encryption::Encryption;
 use crate::error;
-use crate::lane::{Queue, drive};
+use crate::queue::{Queue, drive};
 use crate::tasks::Tasks;
 use crate::wire::{Address, Wire};
 

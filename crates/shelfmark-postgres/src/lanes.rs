@@ -13,8 +13,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::clock;
 use crate::connect::{Pauses, Purpose};
-use crate::lane::{Lane, Queue};
+use crate::lane::Lane;
 use crate::pool::Pool;
+use crate::queue::Queue;
 
 /// Lanes beyond this bring nothing: they are connections of the server too.
 const MOST: usize = 8;
@@ -89,7 +90,7 @@ impl Lanes {
             for lane in open.iter() {
                 if lane.is_over() {
                     missing = true;
-                } else if let Some(depth) = lane.room()
+                } else if let Some(depth) = lane.queue().room()
                     && picked.is_none_or(|(least, _)| depth < least)
                 {
                     picked = Some((depth, lane));

@@ -30,8 +30,8 @@
 //! `engine` is the public face, `run` one statement, `begin` and `session` a transaction. `lease` is the heart: what a connection
 //! has to be freed of, and how. `pool` lends, `keeper` prunes, `connect` opens, `cancel` stops. `statement` prepares,
 //! `bind` and `row` convert values, `error` says what went wrong. `listen` keeps a connection of its own for
-//! messages, and `inbox` holds those that nobody has taken yet. `shared` takes a read to one of the `lanes`; `lane` is the
-//! queue on one of them, and `cost` and `stateless` say which statements may go there.
+//! messages, and `inbox` holds those that nobody has taken yet. `shared` takes a read to a `lane`, one
+//! of the `lanes`; `queue` is who waits there; and `cost` and `stateless` say which statements may go there.
 //!
 //! The feature `tls` encrypts; without it `sslmode=require` and above are refused when the database is opened.
 //!
@@ -63,6 +63,7 @@ mod listen;
 mod maintenance;
 mod numeric;
 mod pool;
+mod queue;
 mod row;
 mod run;
 mod session;

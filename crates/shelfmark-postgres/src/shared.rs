@@ -10,8 +10,9 @@ use tokio_postgres::error::SqlState;
 use crate::bind;
 use crate::clock;
 use crate::error::{self, Failure, Link};
-use crate::lane::{Answer, Lane, Prompt};
+use crate::lane::{Lane, Prompt};
 use crate::pool::Pool;
+use crate::queue::Answer;
 use crate::run::{Rest, Rules, hand_over, pooled};
 use crate::statement;
 use crate::texts::{Control, Text};
@@ -41,7 +42,8 @@ pub(crate) async fn fetch(
             .map(drop);
     }
     let (_reading, is_busy) = pool.lanes.enter();
-    let outcome = if is_busy {
+    // Where others wait for a connection, a lane is better than to be one of them.
+    let outcome = if is_busy || pool.holders.waiting() > 0 {
         on_lane(pool, call, sink, limit).await
     } else {
         Outcome::Pool
@@ -76,7 +78,7 @@ async fn on_lane(
         Some(prepared) => prepared,
         None => {
             // Others go to the pool meanwhile, rather than prepare it once more.
-            let Some(_preparing) = lane.preparing(text.id) else {
+            let Some(turn) = lane.preparing(text.id) else {
                 return Outcome::Pool;
             };
             let preparing = statement::prepared(
@@ -86,10 +88,14 @@ async fn on_lane(
                 &call.specs,
                 Control::Refused,
             );
-            match timeout(PREPARE_LIMIT, preparing).await {
-                Ok(Ok(prepared)) => prepared,
+            let Ok(answer) = timeout(PREPARE_LIMIT, preparing).await else {
+                return Outcome::Pool;
+            };
+            turn.answered();
+            match answer {
+                Ok(prepared) => prepared,
                 // The pool gives the error its words.
-                _ => return Outcome::Pool,
+                Err(_) => return Outcome::Pool,
             }
         }
     };
@@ -97,7 +103,7 @@ async fn on_lane(
         Ok(encoded) => encoded,
         Err(error) => return Outcome::Answered(Err(error)),
     };
-    if !lane.carries(bytes) {
+    if !lane.queue().carries(bytes) {
         return Outcome::Pool;
     }
     let prompt = Prompt {
