@@ -1,6 +1,6 @@
 //! What a statement costs the server, learned from its runs, which decides whether it may run on a lane.
 //!
-//! A run takes at least the server's time, and more where this process was busy with other things. So quick runs count for
+//! What is measured is without the network's round trip. A run takes at least the server's time, and more where this process was busy with other things. So quick runs count for
 //! more than slow ones, and the figure stays near the quickest of late. What keeps others waiting on a lane is seen there
 //! for what it is, and the statement stays away for a number of runs on the pool, which doubles each time.
 

@@ -3,16 +3,17 @@
 //! There is one lane for each worker of the runtime, and no task or timer that all share. A lane is opened when reads
 //! first need one, in the background; whoever meets a lane that is missing, late or full takes a connection of the pool.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use shelfmark_core::config::PoolSettings;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::clock;
 use crate::connect::{Pauses, Purpose};
+use crate::connection::Connection;
 use crate::lane::Lane;
 use crate::pool::Pool;
 use crate::queue::Queue;
@@ -23,6 +24,9 @@ const MOST: usize = 8;
 const CONNECTIONS_PER_LANE: usize = 5;
 /// With fewer reads at once, an exclusive connection is as fast and shares nothing.
 const BUSY: usize = 4;
+/// So often the round trip is measured when a lane is opened, and so long one may take.
+const ROUND_TRIPS: usize = 5;
+const ROUND_TRIP_LIMIT: Duration = Duration::from_secs(1);
 /// The first and the longest pause after a lane could not be opened.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -36,6 +40,8 @@ pub(crate) struct Lanes {
     opening: AtomicBool,
     /// When the next attempt is made after one that failed.
     retry: Mutex<(Pauses, Instant)>,
+    /// What an answer takes however little the server does for it, in microseconds; measured when lanes are opened.
+    round_trip_us: AtomicU64,
     /// Reads under way, wherever they run.
     reading: AtomicUsize,
     closed: AtomicBool,
@@ -62,6 +68,7 @@ impl Lanes {
             open: RwLock::default(),
             opening: AtomicBool::new(false),
             retry: Mutex::new((Pauses::between(FIRST_PAUSE, LONGEST_PAUSE), Instant::now())),
+            round_trip_us: AtomicU64::new(0),
             reading: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
         }
@@ -119,14 +126,18 @@ impl Lanes {
             let _opening = Opening(&lanes.opening);
             lanes.retire(|lane| lane.is_over());
             while lanes.count() < lanes.most && !lanes.closed.load(Ordering::Acquire) {
-                let queue = Queue::new();
                 let deadline = clock::after(pool.settings.acquire_timeout);
+                let queue = Queue::new();
                 match pool
                     .connector
                     .connect(Purpose::Lane(&queue), deadline)
                     .await
                 {
                     Ok(connection) => {
+                        if let Some(us) = round_trip_us(&connection).await {
+                            queue.note_round_trip(us);
+                            lanes.round_trip_us.store(us, Ordering::Relaxed);
+                        }
                         lanes.add(Arc::new(Lane::new(connection, queue)));
                         *lanes.lock_retry() =
                             (Pauses::between(FIRST_PAUSE, LONGEST_PAUSE), Instant::now());
@@ -140,6 +151,11 @@ impl Lanes {
                 }
             }
         });
+    }
+
+    /// What an answer takes however little the server does for it; zero while that is not known.
+    pub(crate) fn round_trip(&self) -> Duration {
+        Duration::from_micros(self.round_trip_us.load(Ordering::Relaxed))
     }
 
     fn add(&self, lane: Arc<Lane>) {
@@ -212,4 +228,16 @@ impl Drop for Opening<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
+}
+
+/// The round trip on a connection that nobody uses: the quickest of a few, since only delays are added to it.
+async fn round_trip_us(connection: &Connection) -> Option<u64> {
+    let mut quickest = Duration::MAX;
+    for _ in 0..ROUND_TRIPS {
+        let begun = Instant::now();
+        let answered = timeout(ROUND_TRIP_LIMIT, connection.client().check_connection()).await;
+        answered.ok()?.ok()?;
+        quickest = quickest.min(begun.elapsed());
+    }
+    u64::try_from(quickest.as_micros()).ok()
 }

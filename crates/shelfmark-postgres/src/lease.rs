@@ -144,6 +144,11 @@ impl Lease {
         &self.connection
     }
 
+    /// What an answer takes however little the server does for it, as far as that is known.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.pool.lanes.round_trip()
+    }
+
     /// What is known of `sql`.
     pub(crate) fn text(&self, sql: &Arc<str>) -> Arc<Text> {
         self.pool.texts.of(sql)

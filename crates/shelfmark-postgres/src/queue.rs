@@ -74,6 +74,8 @@ pub(crate) struct Queue {
     /// When a question was asked last, in microseconds after `epoch`.
     asked_us: AtomicU64,
     epoch: Instant,
+    /// What an answer takes on this lane however little the server does for it; the network's share of each wait.
+    round_trip_us: AtomicU64,
     over: AtomicBool,
     /// Told when nobody waits any more.
     emptied: Notify,
@@ -111,6 +113,7 @@ impl Queue {
             is_late: AtomicBool::new(false),
             asked_us: AtomicU64::new(0),
             epoch: Instant::now(),
+            round_trip_us: AtomicU64::new(0),
             over: AtomicBool::new(false),
             emptied: Notify::new(),
         })
@@ -124,6 +127,15 @@ impl Queue {
     /// Whether it takes no more questions, ever.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
+    }
+
+    fn round_trip(&self) -> Duration {
+        Duration::from_micros(self.round_trip_us.load(Ordering::Relaxed))
+    }
+
+    /// The round trip of this lane was measured, before anything else was sent on it.
+    pub(crate) fn note_round_trip(&self, us: u64) {
+        self.round_trip_us.store(us, Ordering::Relaxed);
     }
 
     /// Whether it takes one more question now; how many wait already.
@@ -349,7 +361,8 @@ impl Owner {
             self.queue.is_late.store(false, Ordering::Relaxed);
             if !std::mem::take(&mut self.has_struck) {
                 // Those that came together are taken for equal.
-                let took = now.saturating_duration_since(self.since) / answered;
+                let took = now.saturating_duration_since(self.since);
+                let took = took.saturating_sub(self.queue.round_trip()) / answered;
                 first.text.cost.observe_on_lane(took);
             }
             self.since = now;
@@ -374,11 +387,13 @@ impl Owner {
                 first.tell(Answer::TooLate);
                 return Poll::Ready(());
             }
-            let mut next = self.since + LATE;
+            // From here on the server's own time counts.
+            let since = self.since + self.queue.round_trip();
+            let mut next = since + LATE;
             if now >= next {
                 // What had come was taken before this.
                 self.queue.is_late.store(true, Ordering::Relaxed);
-                next = self.since + PATIENCE;
+                next = since + PATIENCE;
             }
             if now >= next {
                 if !std::mem::replace(&mut self.has_struck, true) {

@@ -12,7 +12,6 @@ use tokio_postgres::RowStream;
 
 use crate::bind::{self, Bound, Refusal};
 use crate::clock;
-use crate::connection::Connection;
 use crate::error::{self, Failure, Fate, Link};
 use crate::lease::{CHANGED, Lease};
 use crate::ledger::Ledger;
@@ -303,7 +302,7 @@ async fn read_noting(
     // The first poll sends it; on a connection that is gone it is over at once.
     let mut question = pin!(future::maybe_done(question));
     let _ = futures_util::poll!(question.as_mut());
-    let end = read(begun, connection, call, sink, rules).await?;
+    let end = read(begun, lease, call, sink, rules).await?;
     question.await;
     Ok(end)
 }
@@ -311,11 +310,12 @@ async fn read_noting(
 /// Hands the rows to the sink.
 async fn read(
     begun: Begun,
-    connection: &Connection,
+    lease: &Lease,
     call: &Call<'_>,
     sink: Option<&mut dyn RowSink>,
     rules: Rules,
 ) -> Result<End, Failure> {
+    let connection = lease.connection();
     let mut rows = pin!(begun.rows);
     let text = begun.text;
     let learns = call.access == Access::Read
@@ -365,7 +365,8 @@ async fn read(
         }
     }
     if learns && size.fits_a_lane() {
-        text.cost.observe(begun.sent.elapsed());
+        let took = begun.sent.elapsed();
+        text.cost.observe(took.saturating_sub(lease.round_trip()));
     } else if learns {
         text.cost.observe_too_large();
     }

@@ -9,9 +9,15 @@ use shelfmark_core::config::PoolSettings;
 use shelfmark_core::{Access, Channel as _, Engine as _, ErrorKind, ValueRef};
 use shelfmark_postgres::PostgresEngine;
 use test_postgres::{Server, TestDatabase};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::support::{Db, Keep, Value, call, drop_after, kept, pool_of, read, rows, text, until};
+use crate::support::{
+    Db, Keep, Value, call, drop_after, kept, pool_of, read, rows, target, text, until,
+};
 
 /// Answers on which kind of connection it ran, and the tag it was given.
 const PROBE: &str = "SELECT current_setting('transaction_read_only'), $1::int4";
@@ -527,4 +533,77 @@ async fn a_caller_that_goes_away_leaves_its_neighbours_alone() -> anyhow::Result
         call??;
     }
     until("no place is held", || db.engine.status().in_use == 0).await
+}
+
+/// A server that is far away: what goes to it and what comes back takes `way` longer. Gives its port.
+async fn far_away(server: (String, u16), way: Duration) -> anyhow::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let Ok(server) = TcpStream::connect(server.clone()).await else {
+                return;
+            };
+            let (from_client, to_client) = client.into_split();
+            let (from_server, to_server) = server.into_split();
+            tokio::spawn(late(from_client, to_server, way));
+            tokio::spawn(late(from_server, to_client, way));
+        }
+    });
+    Ok(port)
+}
+
+/// Hands on what it reads, each part so much later, while it goes on reading.
+async fn late(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    way: Duration,
+) -> std::io::Result<()> {
+    let (parts, mut arriving) = mpsc::unbounded_channel();
+    let reading = async {
+        let mut part = [0; 65536];
+        loop {
+            let length = from.read(&mut part).await?;
+            let arrives = tokio::time::Instant::now() + way;
+            if length == 0 || parts.send((arrives, part[..length].to_vec())).is_err() {
+                drop(parts);
+                return std::io::Result::Ok(());
+            }
+        }
+    };
+    let writing = async {
+        while let Some((arrives, part)) = arriving.recv().await {
+            tokio::time::sleep_until(arrives).await;
+            to.write_all(&part).await?;
+        }
+        to.shutdown().await
+    };
+    tokio::try_join!(reading, writing).map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_way_to_a_server_far_away_is_not_taken_for_slowness() -> anyhow::Result<()> {
+    let base = TestDatabase::create()?;
+    let mut target = target(base.url())?;
+    // Each answer takes longer than what a lane allows the server.
+    target.hosts = vec![(
+        "127.0.0.1".to_owned(),
+        far_away(target.hosts[0].clone(), Duration::from_millis(20)).await?,
+    )];
+    let limit = Duration::from_secs(30);
+    let engine = Arc::new(PostgresEngine::open(&target, &with_lanes(1), limit).await?);
+    warm_up(&engine, PROBE).await?;
+    let sql: Arc<str> = Arc::from(PROBE);
+    let mut on_lane = 0;
+    for _ in 0..10 {
+        let answers = at_once(&engine, &sql, 100).await?;
+        on_lane += answers
+            .iter()
+            .flatten()
+            .filter(|row| is_of_lane(row))
+            .count();
+    }
+    // The four connections of the pool alone would carry all of them.
+    assert!(on_lane > 500, "{on_lane} of 1000 on the lane");
+    Ok(())
 }
