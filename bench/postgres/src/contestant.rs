@@ -114,7 +114,10 @@ impl Contestant {
         match self {
             Contestant::Driver(shared, turn) => {
                 let shared = one_of(shared, turn)?;
-                shared.client.execute(&shared.insert, &[&item, &"a note"]).await?;
+                shared
+                    .client
+                    .execute(&shared.insert, &[&item, &"a note"])
+                    .await?;
             }
             Contestant::Pool(pool) => {
                 let client = pool.get().await?;
