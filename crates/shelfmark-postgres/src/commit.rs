@@ -89,11 +89,7 @@ pub(crate) async fn commit(
 
 async fn send(connection: &Connection, ledger: &Ledger, stage: &mut Stage) -> Result<(), Failure> {
     let written = connection.bytes_written();
-    let first = if ledger.is_known() {
-        PROOF
-    } else {
-        QUESTION
-    };
+    let first = if ledger.is_known() { PROOF } else { QUESTION };
     let answers = connection
         .client()
         .simple_query_raw(&format!("{first}; COMMIT"))
