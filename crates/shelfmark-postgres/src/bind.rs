@@ -6,7 +6,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use shelfmark_core::{Call, Error, ErrorKind, Result, ValueError, ValueRef};
 use tokio_postgres::types::{IsNull, Kind, ToSql, Type as PgType, to_sql_checked};
 
@@ -93,6 +93,62 @@ impl ToSql for Bound<'_> {
     }
 
     to_sql_checked!();
+}
+
+/// A value in the form it has on the wire, for a call that may outlive its caller.
+pub(crate) struct Encoded(Option<Bytes>);
+
+/// It says nothing of the value, since the driver logs parameters.
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("value")
+    }
+}
+
+impl ToSql for Encoded {
+    fn to_sql(
+        &self,
+        _: &PgType,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        Ok(match &self.0 {
+            Some(bytes) => {
+                out.put_slice(bytes);
+                IsNull::No
+            }
+            None => IsNull::Yes,
+        })
+    }
+
+    fn accepts(_: &PgType) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// The values of `call` as the types `expected`, with the bytes they take.
+pub(crate) fn encoded(call: &Call<'_>, expected: &[PgType]) -> Result<(Vec<Encoded>, usize)> {
+    check(call, expected.len())?;
+    let mut out = BytesMut::new();
+    let mut values = Vec::with_capacity(call.params.len());
+    let mut bytes = 0;
+    for (index, (value, ty)) in call.params.iter().zip(expected).enumerate() {
+        let is_null = encode(value, ty, &mut out).map_err(|(element, error)| {
+            let refusal = Refusal {
+                index,
+                element,
+                error,
+            };
+            refusal.into_error(call, false)
+        })?;
+        bytes += out.len();
+        values.push(Encoded(match is_null {
+            IsNull::Yes => None,
+            IsNull::No => Some(out.split().freeze()),
+        }));
+    }
+    Ok((values, bytes))
 }
 
 /// Why a value was not sent; travels through the driver's error.

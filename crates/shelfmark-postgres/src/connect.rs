@@ -15,6 +15,7 @@ use crate::clock;
 use crate::connection::{Connection, News, Parts};
 use crate::encryption::Encryption;
 use crate::error;
+use crate::queue::{Queue, drive};
 use crate::tasks::Tasks;
 use crate::wire::{Address, Wire};
 
@@ -73,10 +74,12 @@ impl Pauses {
 }
 
 /// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose<'a> {
     /// Calls with a deadline.
     Calls,
+    /// Reads of many tasks, which wait in this queue for their answers.
+    Lane(&'a Arc<Queue>),
     /// Migrations, which may take any time.
     Maintenance,
 }
@@ -128,7 +131,7 @@ impl Connector {
     /// Opens a connection: one attempt at each host, in order, until one answers.
     pub(crate) async fn connect(
         &self,
-        purpose: Purpose,
+        purpose: Purpose<'_>,
         deadline: Instant,
     ) -> Result<Connection, ConnectError> {
         let started = Instant::now();
@@ -156,7 +159,7 @@ impl Connector {
     /// Opens a connection, trying again until `deadline` while the server is starting.
     pub(crate) async fn connect_patiently(
         &self,
-        purpose: Purpose,
+        purpose: Purpose<'_>,
         deadline: Instant,
     ) -> Result<Connection> {
         let mut pauses = Pauses::default();
@@ -178,7 +181,7 @@ impl Connector {
         host: &str,
         port: u16,
         place: &str,
-        purpose: Purpose,
+        purpose: Purpose<'_>,
         limit: Instant,
     ) -> Result<Connection, ConnectError> {
         let started = Instant::now();
@@ -215,7 +218,7 @@ impl Connector {
         host: &str,
         address: Address,
         place: &str,
-        purpose: Purpose,
+        purpose: Purpose<'_>,
     ) -> Result<Connection, ConnectError> {
         let wire = Wire::open(&address)
             .await
@@ -229,7 +232,10 @@ impl Connector {
             .begin(&self.settings(&address, purpose), host, wire, closed, &news)
             .await
             .map_err(|cause| self.refused(place, cause, written.bytes()))?;
-        let driver = self.tasks.spawn(driver);
+        let driver = match purpose {
+            Purpose::Lane(queue) => self.tasks.spawn(drive(driver, Arc::clone(queue))),
+            _ => self.tasks.spawn(driver),
+        };
         Ok(Connection::new(Parts {
             client,
             written,
@@ -244,7 +250,7 @@ impl Connector {
         }))
     }
 
-    fn settings(&self, address: &Address, purpose: Purpose) -> Config {
+    fn settings(&self, address: &Address, purpose: Purpose<'_>) -> Config {
         let mut config = Config::new();
         config
             .user(&self.target.user)
@@ -259,9 +265,9 @@ impl Connector {
     }
 
     /// The session's settings. They travel with the start-up message, so that `DISCARD ALL` comes back to them.
-    fn options(&self, purpose: Purpose) -> String {
+    fn options(&self, purpose: Purpose<'_>) -> String {
         let limit = match purpose {
-            Purpose::Calls => self
+            Purpose::Calls | Purpose::Lane(_) => self
                 .statement_timeout
                 .saturating_add(SERVER_GRACE)
                 .as_millis()
@@ -274,8 +280,11 @@ impl Connector {
         // depend on what its connection was used for before.
         let mut options =
             format!("-c statement_timeout={limit} -c shelfmark.tenant= {own} -c TimeZone=UTC");
-        if purpose == Purpose::Maintenance {
-            options.push_str(" -c statement_timeout=0");
+        match purpose {
+            Purpose::Calls => {}
+            // A write that was taken for a read is refused there.
+            Purpose::Lane(_) => options.push_str(" -c default_transaction_read_only=on"),
+            Purpose::Maintenance => options.push_str(" -c statement_timeout=0"),
         }
         options
     }

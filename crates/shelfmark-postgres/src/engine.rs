@@ -23,6 +23,7 @@ use crate::maintenance::PgMaintenance;
 use crate::pool::Pool;
 use crate::run::{Rules, pooled};
 use crate::session::PgSession;
+use crate::shared;
 use crate::stream::{self, Source};
 use crate::tasks::Tasks;
 
@@ -98,7 +99,7 @@ impl PostgresEngine {
         sink: Option<&mut dyn RowSink>,
         rules: Rules,
     ) -> Result<u64> {
-        pooled(&self.pool, &call, sink, self.limit, rules).await
+        pooled(&self.pool, &call, sink, self.limit, rules, None).await
     }
 }
 
@@ -121,7 +122,7 @@ impl Channel for PostgresEngine {
         mut sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
-            self.run(call, Some(&mut *sink), Rules::POOLED).await?;
+            shared::fetch(&self.pool, &call, &mut *sink, self.limit).await?;
             Ok(sink)
         })
     }

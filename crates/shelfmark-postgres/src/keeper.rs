@@ -48,6 +48,7 @@ async fn keep(pool: Weak<Pool>, round: Duration) {
             return;
         }
         pool.thin_out();
+        pool.lanes.thin_out(pool.settings.idle_timeout);
         if let Err(error) = fill_up(&pool).await {
             tracing::debug!(%error, "a connection that is always kept could not be opened");
         }

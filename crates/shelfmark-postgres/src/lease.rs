@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::cancel::settle;
 use crate::connection::Connection;
 use crate::pool::{Pool, Slot, Slots};
+use crate::texts::Text;
 
 /// A statement was sent whose answer has not been seen to its end.
 pub(crate) const RUNNING: u8 = 1;
@@ -111,7 +112,7 @@ impl Drop for Place {
         if let Some(object) = self.object.take() {
             drop(Object::take(object));
         }
-        self.pool.freed.notify_waiters();
+        self.pool.note_freed();
     }
 }
 
@@ -141,6 +142,16 @@ impl Lease {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// What an answer takes however little the server does for it, as far as that is known.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.pool.lanes.round_trip()
+    }
+
+    /// What is known of `sql`.
+    pub(crate) fn text(&self, sql: &Arc<str>) -> Arc<Text> {
+        self.pool.texts.of(sql)
     }
 
     pub(crate) fn note(&self, state: u8) {

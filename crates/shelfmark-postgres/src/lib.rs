@@ -11,6 +11,14 @@
 //! once, a read whose answer was lost. A write whose answer was lost is never sent again. A COMMIT whose answer was
 //! lost is looked up on the server.
 //!
+//! # Lanes
+//! A lane is a connection that many tasks share: their statements are sent without waiting for each other's answers, each
+//! its own transaction. While several reads are under way at once, those run on a lane that are single, declared to read,
+//! understood to leave nothing in their session, learned to be quick, and small in their answer; all else has a
+//! connection of the pool for itself. A lane's session refuses to write. Nothing is cancelled on a lane: who goes away
+//! leaves its place in the queue, and the server's `statement_timeout` bounds what runs. A statement that is late makes
+//! its lane take no more work, and those behind it move to the pool. A read whose lane is lost runs again there.
+//!
 //! # Tenants
 //! A transaction that is begun for a tenant has the setting `shelfmark.tenant` until its end. Everywhere else the setting
 //! is empty, on every connection, so a policy for numbers has to say what that means:
@@ -22,7 +30,8 @@
 //! `engine` is the public face, `run` one statement, `begin` and `session` a transaction. `lease` is the heart: what a connection
 //! has to be freed of, and how. `pool` lends, `keeper` prunes, `connect` opens, `cancel` stops. `statement` prepares,
 //! `bind` and `row` convert values, `error` says what went wrong. `listen` keeps a connection of its own for
-//! messages, and `inbox` holds those that nobody has taken yet.
+//! messages, and `inbox` holds those that nobody has taken yet. `shared` takes a read to a `lane`, one
+//! of the `lanes`; `queue` is who waits there; and `cost` and `stateless` say which statements may go there.
 //!
 //! The feature `tls` encrypts; without it `sslmode=require` and above are refused when the database is opened.
 //!
@@ -38,6 +47,7 @@ mod columns;
 mod commit;
 mod connect;
 mod connection;
+mod cost;
 mod describe;
 mod encryption;
 mod engine;
@@ -45,18 +55,24 @@ mod error;
 mod inbox;
 mod keeper;
 mod kept;
+mod lane;
+mod lanes;
 mod lease;
 mod ledger;
 mod listen;
 mod maintenance;
 mod numeric;
 mod pool;
+mod queue;
 mod row;
 mod run;
 mod session;
+mod shared;
+mod stateless;
 mod statement;
 mod stream;
 mod tasks;
+mod texts;
 mod types;
 mod wire;
 

@@ -4,7 +4,7 @@
 //! within its own deadline, so that a server that is away is never taken for a pool that is full.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::Duration;
 
 use deadpool::managed::{
@@ -22,9 +22,11 @@ use crate::connect::{Connector, Pauses, Purpose};
 use crate::connection::Connection;
 use crate::error;
 use crate::keeper::Keeper;
+use crate::lanes::Lanes;
 use crate::lease::{Lease, Place};
 use crate::listen::Listeners;
 use crate::tasks::Tasks;
+use crate::texts::Texts;
 
 /// So long a connection may take to prove that it lives.
 const PING_LIMIT: Duration = Duration::from_secs(1);
@@ -61,9 +63,12 @@ pub(crate) struct Pool {
     pub(crate) settings: PoolSettings,
     /// Who holds a place, also while it is being cleaned.
     pub(crate) holders: Holders,
-    /// Told whenever a place becomes free, for `close`.
-    pub(crate) freed: Notify,
+    /// Told whenever a place becomes free while `close` waits.
+    freed: Notify,
     pub(crate) tasks: Tasks,
+    pub(crate) texts: Texts,
+    /// The connections that many reads share; none of the places.
+    pub(crate) lanes: Lanes,
     /// Told of the close, and counted; their connections are none of the places.
     pub(crate) listeners: Listeners,
     closed: AtomicBool,
@@ -96,6 +101,8 @@ impl Pool {
             holders: Holders::default(),
             freed: Notify::new(),
             tasks,
+            texts: Texts::default(),
+            lanes: Lanes::new(settings),
             listeners: Listeners::default(),
             closed: AtomicBool::new(false),
             keeper: Keeper::default(),
@@ -150,6 +157,18 @@ impl Pool {
         }
     }
 
+    /// As [`acquire`](Pool::acquire), a connection that has answered a round trip.
+    pub(crate) async fn acquire_proven(self: &Arc<Self>, holder: &'static str) -> Result<Lease> {
+        let deadline = clock::after(self.settings.acquire_timeout);
+        loop {
+            let lease = self.acquire(holder).await?;
+            if answers(&lease, deadline).await {
+                return Ok(lease);
+            }
+            lease.note_lost();
+        }
+    }
+
     /// Waits for a place; `None` when the deadline passes.
     async fn place(
         self: &Arc<Self>,
@@ -186,7 +205,10 @@ impl Pool {
     /// Whether a connection that comes back is one too many: opened under load beyond what is kept, and wanted by
     /// nobody.
     pub(crate) fn has_too_many(&self) -> bool {
-        self.places.status().size > self.settings.max && self.holders.waiting() == 0
+        // Asked each time a connection comes back, so the pool's lock is left alone where there cannot be one too many.
+        self.settings.max_overflow > 0
+            && self.places.status().size > self.settings.max
+            && self.holders.waiting() == 0
     }
 
     /// Closes what has been idle for too long or is over, and keeps at least `min`.
@@ -231,6 +253,15 @@ impl Pool {
         .with_holders(self.holders.list())
     }
 
+    /// A place has become free, and no longer counts as held.
+    pub(crate) fn note_freed(&self) {
+        // Either this sees that the pool is being closed, or the close sees that the place is free.
+        fence(Ordering::SeqCst);
+        if self.is_closed() {
+            self.freed.notify_waiters();
+        }
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -239,6 +270,7 @@ impl Pool {
     /// connection. Gives the pool as it was when the waiting ended.
     pub(crate) async fn close(&self, deadline: Instant) -> PoolStatus {
         self.closed.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
         self.places.close();
         self.keeper.stop();
         self.listeners.end();
@@ -251,7 +283,9 @@ impl Pool {
                 break;
             }
         }
-        let status = self.status();
+        let cut_off = self.lanes.close(deadline).await;
+        let mut status = self.status();
+        status.in_use += cut_off;
         self.tasks.join(deadline).await;
         status
     }

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::{self, Either};
@@ -12,16 +12,20 @@ use tokio_postgres::RowStream;
 
 use crate::bind::{self, Bound, Refusal};
 use crate::clock;
-use crate::connection::Connection;
 use crate::error::{self, Failure, Fate, Link};
 use crate::lease::{CHANGED, Lease};
 use crate::ledger::Ledger;
 use crate::pool::Pool;
+use crate::queue::Size;
 use crate::row::PgRow;
-use crate::statement::{Control, Prepared, prepared};
+use crate::statement::{Prepared, prepared};
+use crate::texts::{Control, Text};
 
 /// Rows that nobody wants are read to their end up to this many; beyond, stopping the server is cheaper.
 const DRAINED_ROWS: usize = 10_000;
+
+/// A statement whose plan went stale is prepared anew and run so many times more: the schema may change again in between.
+pub(crate) const STALE_REPEATS: usize = 3;
 
 /// Where a statement runs, as far as it matters here.
 #[derive(Clone, Copy, Debug)]
@@ -63,18 +67,45 @@ impl Rules {
     }
 }
 
+/// What is left to a read that came from a lane without an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rest {
+    /// When its call ends, which began on the lane.
+    pub(crate) deadline: tokio::time::Instant,
+    /// Whether its answer was lost with the lane.
+    pub(crate) was_lost: bool,
+}
+
 /// Runs a statement on a connection of the pool, within `limit`, and gives the rows touched. A statement that never
-/// left goes to another connection; so does, once, a read whose answer was lost.
+/// left goes to another connection; so does, once, a read whose answer was lost. `rest` is for one that was on a lane
+/// before.
 pub(crate) async fn pooled(
     pool: &Arc<Pool>,
     call: &Call<'_>,
     mut sink: Option<&mut dyn RowSink>,
     limit: Duration,
     rules: Rules,
+    rest: Option<Rest>,
 ) -> Result<u64> {
     let reads = call.access == Access::Read;
-    let mut lease = pool.acquire(call.method).await?;
-    let deadline = clock::after(limit);
+    let again = async |deadline, was_lost: bool| {
+        // What ended one connection may be about to end them all; so an idle one has to prove itself first.
+        let acquired = match was_lost {
+            true => timeout_at(deadline, pool.acquire_proven(call.method)).await,
+            false => timeout_at(deadline, pool.acquire(call.method)).await,
+        };
+        acquired.ok()
+    };
+    let (mut lease, deadline) = match rest {
+        None => {
+            let lease = pool.acquire(call.method).await?;
+            (lease, clock::after(limit))
+        }
+        Some(rest) => match again(rest.deadline, rest.was_lost).await {
+            Some(acquired) => (acquired?, rest.deadline),
+            None => return Err(error::deadline(limit, reads)),
+        },
+    };
     let mut unsent_left = pool.most();
     let mut lost_left = usize::from(reads);
     loop {
@@ -100,9 +131,9 @@ pub(crate) async fn pooled(
         *left -= 1;
         // The lost connection's place is free before another one is asked for.
         drop(lease);
-        lease = match timeout_at(deadline, pool.acquire(call.method)).await {
-            Ok(acquired) => acquired?,
-            Err(_) => return Err(failure.error),
+        lease = match again(deadline, failure.fate == Fate::Other).await {
+            Some(acquired) => acquired?,
+            None => return Err(failure.error),
         };
     }
 }
@@ -120,7 +151,11 @@ pub(crate) async fn run(
     ledger: Option<&Ledger>,
 ) -> Result<u64, Failure> {
     let running = lease.run();
-    let mut may_repeat = !rules.in_transaction;
+    let mut repeats = if rules.in_transaction {
+        0
+    } else {
+        STALE_REPEATS
+    };
     loop {
         let sink = sink.as_mut().map(|sink| &mut **sink as &mut dyn RowSink);
         let failure = match begin(lease, call, rules).await {
@@ -145,10 +180,8 @@ pub(crate) async fn run(
             },
             Err(Begin::Failed(failure)) => failure,
             Err(Begin::Stale(failure)) => {
-                lease.connection().statements().forget(&call.sql);
-                lease.connection().client().clear_type_cache();
-                if may_repeat {
-                    may_repeat = false;
+                if repeats > 0 {
+                    repeats -= 1;
                     continue;
                 }
                 Failure {
@@ -167,40 +200,39 @@ pub(crate) async fn run(
 
 /// A statement that the server has begun to answer.
 pub(crate) struct Begun {
+    pub(crate) text: Arc<Text>,
     pub(crate) prepared: Arc<Prepared>,
+    /// When it was sent.
+    pub(crate) sent: Instant,
     pub(crate) rows: RowStream,
 }
 
 /// Why a statement did not begin.
 pub(crate) enum Begin {
     Failed(Failure),
-    /// The server refused the prepared statement, because the schema has changed since.
+    /// The server refused the prepared statement, because the schema has changed since; it is forgotten.
     Stale(Failure),
 }
 
 /// Prepares a statement, binds its values and sends it.
 pub(crate) async fn begin(lease: &Lease, call: &Call<'_>, rules: Rules) -> Result<Begun, Begin> {
     let connection = lease.connection();
+    let text = lease.text(&call.sql);
     if rules.control == Control::Allowed {
         // A migration changes the schema under its own statements, perhaps in a transaction, where a plan that went
         // stale cannot be replaced.
-        connection.statements().forget(&call.sql);
+        connection.statements().forget(text.id);
     }
-    let prepared = prepared(
-        connection,
-        &call.sql,
-        &call.params,
-        &call.specs,
-        rules.control,
-    )
-    .await
-    .map_err(Begin::Failed)?;
+    let prepared = prepared(connection, &text, &call.params, &call.specs, rules.control)
+        .await
+        .map_err(Begin::Failed)?;
     bind::check(call, prepared.statement.params().len())
         .map_err(|error| Begin::Failed(Failure::unsent(error)))?;
-    if prepared.leaves_state || call.access == Access::Session {
+    if text.leaves_state || call.access == Access::Session {
         lease.note(CHANGED);
     }
     let written = connection.bytes_written();
+    let sent = Instant::now();
     let values = call
         .params
         .iter()
@@ -211,7 +243,12 @@ pub(crate) async fn begin(lease: &Lease, call: &Call<'_>, rules: Rules) -> Resul
         .query_raw(&prepared.statement, values)
         .await
     {
-        Ok(rows) => Ok(Begun { prepared, rows }),
+        Ok(rows) => Ok(Begun {
+            text,
+            prepared,
+            sent,
+            rows,
+        }),
         Err(error) => {
             if let Some(refusal) = refusal(&error) {
                 return Err(Begin::Failed(Failure::unsent(
@@ -222,6 +259,8 @@ pub(crate) async fn begin(lease: &Lease, call: &Call<'_>, rules: Rules) -> Resul
             let sent = connection.bytes_written() != written;
             let failure = Failure::from_driver(error, sent, connection);
             Err(if stale {
+                connection.statements().forget(text.id);
+                connection.client().clear_type_cache();
                 Begin::Stale(failure)
             } else {
                 Begin::Failed(failure)
@@ -263,7 +302,7 @@ async fn read_noting(
     // The first poll sends it; on a connection that is gone it is over at once.
     let mut question = pin!(future::maybe_done(question));
     let _ = futures_util::poll!(question.as_mut());
-    let end = read(begun, connection, call, sink, rules).await?;
+    let end = read(begun, lease, call, sink, rules).await?;
     question.await;
     Ok(end)
 }
@@ -271,12 +310,19 @@ async fn read_noting(
 /// Hands the rows to the sink.
 async fn read(
     begun: Begun,
-    connection: &Connection,
+    lease: &Lease,
     call: &Call<'_>,
     sink: Option<&mut dyn RowSink>,
     rules: Rules,
 ) -> Result<End, Failure> {
+    let connection = lease.connection();
     let mut rows = pin!(begun.rows);
+    let text = begun.text;
+    let learns = call.access == Access::Read
+        && !rules.in_transaction
+        && text.is_stateless
+        && text.cost.learns();
+    let mut size = Size::default();
     let mut receiver = Receiver {
         prepared: &begun.prepared,
         sink,
@@ -299,6 +345,9 @@ async fn read(
             Ok(None) => break,
             Err(error) => return Err(driver(error, receiver.started)),
         };
+        if learns {
+            size.add(&row);
+        }
         if receiver.wants {
             receiver.receive(&row);
             continue;
@@ -315,6 +364,12 @@ async fn read(
             });
         }
     }
+    if learns && size.fits_a_lane() {
+        let took = begun.sent.elapsed();
+        text.cost.observe(took.saturating_sub(lease.round_trip()));
+    } else if learns {
+        text.cost.observe_too_large();
+    }
     receiver.start();
     Ok(match receiver.refused {
         Some(error) => End::Refused {
@@ -323,6 +378,26 @@ async fn read(
         },
         None => End::Complete(rows.rows_affected().unwrap_or_default()),
     })
+}
+
+/// Hands rows that are all there to the sink.
+pub(crate) fn hand_over(
+    prepared: &Prepared,
+    rows: &[tokio_postgres::Row],
+    sink: &mut dyn RowSink,
+) -> Result<()> {
+    let mut receiver = Receiver {
+        prepared,
+        sink: Some(sink),
+        started: false,
+        wants: true,
+        refused: None,
+    };
+    receiver.start();
+    for row in rows {
+        receiver.receive(row);
+    }
+    receiver.refused.map_or(Ok(()), Err)
 }
 
 /// A sink, told of the columns before the first row.

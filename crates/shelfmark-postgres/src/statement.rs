@@ -1,15 +1,16 @@
-//! The prepared statements of a connection, by their text.
+//! The prepared statements of a connection, by the numbers of their texts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shelfmark_core::sql::{Class, TokenKind, classify, tokenize};
-use shelfmark_core::{Error, ErrorKind, ParamSpec, ValueRef};
+use shelfmark_core::sql::{TokenKind, tokenize};
+use shelfmark_core::{ParamSpec, ValueRef};
 use tokio_postgres::Statement;
 use tokio_postgres::types::{Oid, Type as PgType};
 
 use crate::connection::Connection;
 use crate::error::Failure;
+use crate::texts::{ByNumber, Control, Text};
 use crate::types;
 
 /// Texts kept per connection; the one unused for longest goes first.
@@ -21,8 +22,6 @@ const MAX_TYPINGS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) statement: Statement,
-    /// Whether it leaves something behind in its session, whatever it was declared to do.
-    pub(crate) leaves_state: bool,
     /// The types that the server was told from the start, since it could not tell them.
     told: Vec<PgType>,
     /// The types that were asked for by values, which tell the typings of one text apart; zero where the server
@@ -33,20 +32,20 @@ pub(crate) struct Prepared {
 /// The statements of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
-    texts: HashMap<Arc<str>, Text>,
+    texts: HashMap<u64, Typings, ByNumber>,
     /// Counts look-ups, to know which text was used last.
     uses: u64,
 }
 
-#[derive(Debug)]
-struct Text {
+#[derive(Debug, Default)]
+struct Typings {
     typings: Vec<Arc<Prepared>>,
     used: u64,
 }
 
 impl Statements {
-    fn find(&mut self, sql: &str, is_typing: impl Fn(&[Oid]) -> bool) -> Option<Arc<Prepared>> {
-        let text = self.texts.get_mut(sql)?;
+    fn find(&mut self, id: u64, is_typing: impl Fn(&[Oid]) -> bool) -> Option<Arc<Prepared>> {
+        let text = self.texts.get_mut(&id)?;
         self.uses += 1;
         text.used = self.uses;
         text.typings
@@ -55,22 +54,19 @@ impl Statements {
             .map(Arc::clone)
     }
 
-    fn keep(&mut self, sql: &Arc<str>, prepared: Arc<Prepared>) {
+    fn keep(&mut self, id: u64, prepared: Arc<Prepared>) {
         self.uses += 1;
-        if !self.texts.contains_key(sql) && self.texts.len() >= MAX_TEXTS {
+        if !self.texts.contains_key(&id) && self.texts.len() >= MAX_TEXTS {
             let oldest = self
                 .texts
                 .iter()
                 .min_by_key(|(_, text)| text.used)
-                .map(|(sql, _)| Arc::clone(sql));
+                .map(|(id, _)| *id);
             if let Some(oldest) = oldest {
                 self.texts.remove(&oldest);
             }
         }
-        let text = self.texts.entry(Arc::clone(sql)).or_insert(Text {
-            typings: Vec::new(),
-            used: 0,
-        });
+        let text = self.texts.entry(id).or_default();
         text.used = self.uses;
         if text.typings.len() >= MAX_TYPINGS {
             // The first is the one by declarations.
@@ -80,8 +76,8 @@ impl Statements {
     }
 
     /// Forgets a text in all its typings.
-    pub(crate) fn forget(&mut self, sql: &str) {
-        self.texts.remove(sql);
+    pub(crate) fn forget(&mut self, id: u64) {
+        self.texts.remove(&id);
     }
 
     /// Forgets all.
@@ -90,62 +86,76 @@ impl Statements {
     }
 }
 
-/// Whether a statement may begin and end transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Control {
-    /// No: its connection is lent from call to call.
-    Refused,
-    /// Yes: the connection belongs to one owner, who knows.
-    Allowed,
+/// The prepared statement of `text` for these values, if the connection has it.
+pub(crate) fn known(
+    connection: &Connection,
+    text: &Text,
+    params: &[ValueRef<'_>],
+) -> Option<Arc<Prepared>> {
+    let mut statements = connection.statements();
+    let declared = statements.find(text.id, |asked| asked.is_empty())?;
+    match asked_by_values(&declared, params) {
+        None => Some(declared),
+        Some(wishes) => {
+            let asked: Vec<Oid> = wishes.iter().map(asked_oid).collect();
+            statements.find(text.id, |kept| kept == asked)
+        }
+    }
 }
 
-/// The prepared statement of `sql` for these values.
+/// The prepared statement of `text` for these values.
 pub(crate) async fn prepared(
     connection: &Connection,
-    sql: &Arc<str>,
+    text: &Text,
     params: &[ValueRef<'_>],
     specs: &[ParamSpec],
     control: Control,
 ) -> Result<Arc<Prepared>, Failure> {
-    let known = connection.statements().find(sql, |asked| asked.is_empty());
-    let declared = match known {
+    let declared = connection
+        .statements()
+        .find(text.id, |asked| asked.is_empty());
+    let declared = match declared {
         Some(prepared) => prepared,
         None => {
-            check(sql, control).map_err(Failure::unsent)?;
-            prepare_declared(connection, sql, specs).await?
+            text.check(control).map_err(Failure::unsent)?;
+            prepare_declared(connection, text, specs).await?
         }
     };
-    // Only where arguments are not declared is there anything left to ask by the values themselves.
-    let wish = |index: usize| {
-        let inferred = declared.statement.params().get(index)?;
-        types::instead_of_text(inferred, params.get(index)?)
-    };
-    let Some(wishes) = wishes(params.len(), wish, &declared.told) else {
+    let Some(wishes) = asked_by_values(&declared, params) else {
         return Ok(declared);
     };
     let asked: Vec<Oid> = wishes.iter().map(asked_oid).collect();
-    let typed = connection.statements().find(sql, |kept| kept == asked);
+    let typed = connection.statements().find(text.id, |kept| kept == asked);
     match typed {
         Some(prepared) => Ok(prepared),
         None => {
-            let statement = parse(connection, sql, &wishes).await?;
-            Ok(keep(connection, sql, statement, Vec::new(), asked))
+            let statement = parse(connection, &text.sql, &wishes).await?;
+            Ok(keep(connection, text, statement, Vec::new(), asked))
         }
     }
 }
 
-/// Prepares `sql` for the declared arguments; asked a second time where the server took for text what is none.
+/// The types to ask for by the values themselves: only where arguments are not declared is there anything left to ask.
+fn asked_by_values(declared: &Prepared, params: &[ValueRef<'_>]) -> Option<Vec<PgType>> {
+    let wish = |index: usize| {
+        let inferred = declared.statement.params().get(index)?;
+        types::instead_of_text(inferred, params.get(index)?)
+    };
+    wishes(params.len(), wish, &declared.told)
+}
+
+/// Prepares `text` for the declared arguments; asked a second time where the server took for text what is none.
 async fn prepare_declared(
     connection: &Connection,
-    sql: &Arc<str>,
+    text: &Text,
     specs: &[ParamSpec],
 ) -> Result<Arc<Prepared>, Failure> {
-    let told = null_tested(sql, specs);
-    let mut statement = parse(connection, sql, &told).await?;
+    let told = null_tested(&text.sql, specs);
+    let mut statement = parse(connection, &text.sql, &told).await?;
     if let Some(wishes) = declared_wishes(&statement, specs, &told) {
-        statement = parse(connection, sql, &wishes).await?;
+        statement = parse(connection, &text.sql, &wishes).await?;
     }
-    Ok(keep(connection, sql, statement, told, Vec::new()))
+    Ok(keep(connection, text, statement, told, Vec::new()))
 }
 
 fn asked_oid(ty: &PgType) -> Oid {
@@ -238,18 +248,17 @@ pub(crate) async fn parse(
 
 fn keep(
     connection: &Connection,
-    sql: &Arc<str>,
+    text: &Text,
     statement: Statement,
     told: Vec<PgType>,
     asked: Vec<Oid>,
 ) -> Arc<Prepared> {
     let prepared = Arc::new(Prepared {
-        leaves_state: classify(sql) == Class::Session,
         statement,
         told,
         asked,
     });
-    connection.statements().keep(sql, Arc::clone(&prepared));
+    connection.statements().keep(text.id, Arc::clone(&prepared));
     prepared
 }
 
@@ -266,31 +275,6 @@ impl Drop for LookupUnknown<'_> {
             self.connection.note_type_lookup();
         }
     }
-}
-
-/// Refuses what must not be sent on this connection.
-fn check(sql: &str, control: Control) -> shelfmark_core::Result<()> {
-    if control == Control::Refused && classify(sql) == Class::TransactionControl {
-        return Err(Error::new(ErrorKind::Unsupported).with_detail(
-            "a transaction cannot be begun, ended or marked by a statement; use db.transaction and tx.savepoint, \
-             which also end what they begin",
-        ));
-    }
-    if copies_through_the_client(sql) {
-        return Err(Error::new(ErrorKind::Unsupported).with_detail(
-            "COPY from STDIN or to STDOUT cannot be sent as a statement; insert many rows in one call instead",
-        ));
-    }
-    Ok(())
-}
-
-/// `COPY … FROM STDIN` and `TO STDOUT` change to another protocol in the middle, after which the connection waits
-/// for what nobody sends.
-fn copies_through_the_client(sql: &str) -> bool {
-    let tokens = tokenize(sql).unwrap_or_default();
-    let mut words = tokens.iter().filter(|token| !token.is_trivia());
-    words.next().is_some_and(|first| first.is_word(sql, "copy"))
-        && words.any(|word| word.is_word(sql, "stdin") || word.is_word(sql, "stdout"))
 }
 
 #[cfg(test)]
@@ -345,23 +329,5 @@ mod tests {
         );
         assert!(null_tested("SELECT '$1 IS NULL', a IS NULL, $1", &specs).is_empty());
         assert!(null_tested("SELECT $1 IS NULL", &[]).is_empty());
-    }
-
-    #[test]
-    fn copy_through_the_client_is_refused() {
-        for sql in ["COPY shows FROM STDIN", "copy (SELECT 1) to stdout"] {
-            assert!(check(sql, Control::Allowed).is_err(), "{sql}");
-        }
-        assert!(check("COPY shows FROM '/srv/shows.csv'", Control::Refused).is_ok());
-        assert!(check("SELECT stdin FROM copy", Control::Refused).is_ok());
-    }
-
-    #[test]
-    fn transactions_are_not_begun_by_a_statement() {
-        for sql in ["BEGIN", "/* x */ commit", "savepoint a", "ROLLBACK TO a"] {
-            let error = check(sql, Control::Refused).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unsupported, "{sql}");
-            assert!(check(sql, Control::Allowed).is_ok());
-        }
     }
 }

@@ -23,7 +23,7 @@ use crate::kept::{Kept, Occupied, When};
 use crate::lease::{Lease, RUNNING, UNLIMITED};
 use crate::pool::Pool;
 use crate::row::PgRow;
-use crate::run::{Begin, Begun, Rules, begin, column_names};
+use crate::run::{Begin, Begun, Rules, STALE_REPEATS, begin, column_names};
 use crate::statement::Prepared;
 
 /// A batch is handed on when it has so many rows,
@@ -192,7 +192,11 @@ async fn open<'a>(
 
 /// Sends the statement, a second time where the first met a plan that no longer fits.
 async fn start(tied: &mut Tied, call: &Call<'_>, rules: Rules) -> Result<Begun, Failure> {
-    let mut may_repeat = !rules.in_transaction;
+    let mut repeats = if rules.in_transaction {
+        0
+    } else {
+        STALE_REPEATS
+    };
     tied.begin().map_err(Failure::unsent)?;
     loop {
         let lease = tied.lease().map_err(Failure::unsent)?;
@@ -201,10 +205,8 @@ async fn start(tied: &mut Tied, call: &Call<'_>, rules: Rules) -> Result<Begun, 
             Ok(begun) => return Ok(begun),
             Err(Begin::Failed(failure)) => failure,
             Err(Begin::Stale(failure)) => {
-                lease.connection().statements().forget(&call.sql);
-                lease.connection().client().clear_type_cache();
-                if may_repeat {
-                    may_repeat = false;
+                if repeats > 0 {
+                    repeats -= 1;
                     continue;
                 }
                 Failure {

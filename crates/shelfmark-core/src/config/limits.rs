@@ -12,6 +12,9 @@ pub(super) const POOL_MAX: RangeInclusive<usize> = 1..=10_000;
 /// Connections kept, and connections beyond the maximum.
 pub(super) const POOL_EXTRA: RangeInclusive<usize> = 0..=10_000;
 
+/// Connections that reads share.
+pub(super) const LANES: RangeInclusive<usize> = 0..=64;
+
 /// How long a caller waits for a connection.
 pub(super) const ACQUIRE_TIMEOUT: Bounds = Bounds::new((1, "1ms"), (HOUR_MS, "1h"));
 /// How long one attempt to connect may take.
@@ -68,6 +71,7 @@ impl DatabaseConfig {
         for (field, value, bounds) in [
             ("pool.max", pool.max, POOL_MAX),
             ("pool.max_overflow", pool.max_overflow, POOL_EXTRA),
+            ("pool.lanes", pool.lanes.unwrap_or_default(), LANES),
         ] {
             if !bounds.contains(&value) {
                 problems.push_plain(

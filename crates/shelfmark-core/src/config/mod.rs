@@ -194,6 +194,9 @@ pub struct PoolSettings {
     pub idle_timeout: Duration,
     /// Whether a round trip proves a connection alive before it is lent (default off: a dead one is noticed without).
     pub pre_ping: bool,
+    /// Connections to PostgreSQL, beside the pool's, that quick reads of many tasks share; 0 for none (default: one for
+    /// each worker of the runtime, at most 8 and at most a fifth of `max`). SQLite has none.
+    pub lanes: Option<usize>,
 }
 
 impl Default for PoolSettings {
@@ -206,6 +209,7 @@ impl Default for PoolSettings {
             max_lifetime: Duration::from_secs(30 * 60),
             idle_timeout: Duration::from_secs(10 * 60),
             pre_ping: false,
+            lanes: None,
         }
     }
 }

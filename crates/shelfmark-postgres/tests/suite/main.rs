@@ -13,6 +13,7 @@ mod describing;
 mod encryption;
 mod errors;
 mod faults;
+mod lanes;
 mod listen;
 mod lists;
 mod maintenance;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::duration::{self, NotADuration};
 use super::super::limits::{
-    ACQUIRE_TIMEOUT, Bounds, LIFETIME, POOL_EXTRA, POOL_MAX, RUN_TIMEOUT, SLOW,
+    ACQUIRE_TIMEOUT, Bounds, LANES, LIFETIME, POOL_EXTRA, POOL_MAX, RUN_TIMEOUT, SLOW,
 };
 use super::super::nearest::nearest;
 use super::super::problems::{Problems, shown};
@@ -19,6 +19,7 @@ pub(super) const NAMES: &[&str] = &[
     "DATABASE_CACHE_NOTIFY",
     "DATABASE_ECHO",
     "DATABASE_IDLE_TIMEOUT",
+    "DATABASE_LANES",
     "DATABASE_MAX_LIFETIME",
     "DATABASE_MAX_OVERFLOW",
     "DATABASE_MISUSE",
@@ -42,6 +43,7 @@ pub(super) struct Settings {
     max_lifetime: Option<Duration>,
     idle_timeout: Option<Duration>,
     pre_ping: Option<bool>,
+    lanes: Option<usize>,
     slow: Option<Option<Duration>>,
     echo: Option<bool>,
     misuse: Option<Misuse>,
@@ -67,6 +69,7 @@ impl Settings {
             max_lifetime: read.duration("DATABASE_MAX_LIFETIME", "30m", LIFETIME),
             idle_timeout: read.duration("DATABASE_IDLE_TIMEOUT", "10m", LIFETIME),
             pre_ping: read.switch("DATABASE_PRE_PING"),
+            lanes: read.count("DATABASE_LANES", "2", LANES),
             slow: read.slow("DATABASE_SLOW"),
             echo: read.switch("DATABASE_ECHO"),
             misuse: read.misuse("DATABASE_MISUSE"),
@@ -108,6 +111,7 @@ impl Settings {
         pool.max_lifetime = self.max_lifetime.unwrap_or(pool.max_lifetime);
         pool.idle_timeout = self.idle_timeout.unwrap_or(pool.idle_timeout);
         pool.pre_ping = self.pre_ping.unwrap_or(pool.pre_ping);
+        pool.lanes = self.lanes.or(pool.lanes);
         config.statement_timeout = self.statement_timeout.unwrap_or(config.statement_timeout);
         config.transaction_timeout = self
             .transaction_timeout

@@ -19,6 +19,7 @@ fn every_setting_is_read() {
         ("DATABASE_MAX_LIFETIME", "1h"),
         ("DATABASE_IDLE_TIMEOUT", "90"),
         ("DATABASE_PRE_PING", "TRUE"),
+        ("DATABASE_LANES", "0"),
         ("DATABASE_SLOW", "1s"),
         ("DATABASE_ECHO", "on"),
         ("DATABASE_MISUSE", "error"),
@@ -31,6 +32,7 @@ fn every_setting_is_read() {
     assert_eq!(pool.max_lifetime, Duration::from_secs(3600));
     assert_eq!(pool.idle_timeout, Duration::from_secs(90));
     assert!(pool.pre_ping);
+    assert_eq!(pool.lanes, Some(0));
     assert_eq!(config.statement_timeout, Duration::from_millis(1500));
     assert_eq!(config.transaction_timeout, Duration::from_secs(120));
     assert_eq!(config.slow, Some(Duration::from_secs(1)));
