@@ -7,7 +7,8 @@
 pub mod catalogue;
 mod histogram;
 #[cfg(feature = "http")]
-pub mod http;
+mod http;
+pub mod library;
 mod measure;
 mod order;
 mod process;

@@ -154,10 +154,19 @@ impl Watch<'_> {
         }
     }
 
+    /// Adds CPU time and memory to figures that were measured elsewhere.
+    pub(crate) fn end_with(self, mut measured: Measured) -> Measured {
+        let server = server_cpu(self.order.server_pid);
+        measured.peak_kib = peak_kib();
+        measured.client_cpu_seconds = own_cpu().saturating_sub(self.own).as_secs_f64();
+        measured.server_cpu_seconds = server
+            .zip(self.server)
+            .map(|(now, before)| now.saturating_sub(before).as_secs_f64());
+        measured
+    }
+
     /// The figures of all together.
     pub(crate) fn end(self, tallies: Vec<Tally>) -> anyhow::Result<Measured> {
-        let own = own_cpu();
-        let server = server_cpu(self.order.server_pid);
         let mut times = Histogram::new();
         for tally in &tallies {
             times.merge(&tally.times);
@@ -165,20 +174,14 @@ impl Watch<'_> {
         let begun = tallies.iter().map(|tally| tally.begun).min();
         let ended = tallies.iter().map(|tally| tally.ended).max();
         let (begun, ended) = begun.zip(ended).context("no task was started")?;
-        let server = server
-            .zip(self.server)
-            .map(|(now, before)| now.saturating_sub(before).as_secs_f64());
-        Ok(Measured {
+        Ok(self.end_with(Measured {
             ops: tallies.iter().map(|tally| tally.ops).sum(),
             seconds: (ended - begun).as_secs_f64(),
             p50_us: times.quantile_us(0.5),
             p99_us: times.quantile_us(0.99),
             max_us: times.max_us(),
-            peak_kib: peak_kib(),
-            client_cpu_seconds: own.saturating_sub(self.own).as_secs_f64(),
-            server_cpu_seconds: server,
             ..Measured::default()
-        })
+        }))
     }
 }
 
@@ -255,6 +258,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn wrong_answer_of_any_task_fails_the_run() {
         let error = measure(&order(0.01), Pace::Each, vec![Failing, Failing]).await;
-        assert_eq!(error.unwrap_err().to_string(), "the value of key 7 is wrong");
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "the value of key 7 is wrong"
+        );
     }
 }

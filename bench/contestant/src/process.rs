@@ -24,7 +24,9 @@ pub(crate) fn server_cpu(pid: Option<u32>) -> Option<Duration> {
     ticks += first.own + first.ended_children;
     for entry in fs::read_dir("/proc").ok()?.flatten() {
         let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
+        let Some(name) = name
+            .to_str()
+            .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
         else {
             continue;
         };

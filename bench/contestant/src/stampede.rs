@@ -101,8 +101,10 @@ mod tests {
             rows: 1,
             server_pid: None,
         };
-        let measured =
-            stampede(&order, |_, computation| async { Ok(computation.run().await) }).await?;
+        let measured = stampede(&order, |_, computation| async {
+            Ok(computation.run().await)
+        })
+        .await?;
         assert_eq!(measured.facts.get("computations"), Some(&5.0));
         assert_eq!(measured.ops, 5 * ROUNDS);
         Ok(())

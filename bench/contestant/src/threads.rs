@@ -118,7 +118,10 @@ mod tests {
             })
             .collect();
         let measured = measure_threads(&order(), Pace::Sampled, works)?;
-        let done: u64 = counts.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+        let done: u64 = counts
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed))
+            .sum();
         // What was done to warm up is not counted.
         assert!(measured.ops >= 2 && measured.ops < done);
         assert!(measured.server_cpu_seconds.is_none());
