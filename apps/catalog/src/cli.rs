@@ -14,6 +14,7 @@ use shelfmark::{DatabaseConfig, Db};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use crate::http::{ClientLimit, Rate};
 use crate::import::{ImportError, ImportOptions, ImportSummary, ProgressStyle, import};
 use crate::serve::{self, DEFAULT_ADDRESS};
 
@@ -25,7 +26,8 @@ const INTERRUPTED: u8 = 130;
 /// The film catalogue: import it, browse it, serve it.
 ///
 /// The database is the file data/catalog.db, or whatever DATABASE_URL names (memory:, sqlite://FILE,
-/// postgres://USER:PASSWORD@HOST/NAME); a file `.env` is read too.
+/// postgres://USER:PASSWORD@HOST/NAME); views are counted in this process, or on the Redis that REDIS_URL names. A file
+/// `.env` is read too.
 #[derive(Debug, Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -49,6 +51,12 @@ struct ServeArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value_t = DEFAULT_ADDRESS, env = "CATALOG_ADDR")]
     addr: SocketAddr,
+    /// How often one client may ask, such as 100/1m; without it there is no limit
+    #[arg(long, value_name = "COUNT/TIME", env = "CATALOG_RATE_LIMIT")]
+    rate_limit: Option<Rate>,
+    /// A proxy in front says in `x-forwarded-for` who the client is
+    #[arg(long, env = "CATALOG_BEHIND_PROXY")]
+    behind_proxy: bool,
 }
 
 #[derive(Debug, Args)]
@@ -85,7 +93,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     let code = runtime.block_on(async {
         match command {
-            Command::Serve(args) => match serve::run(DEFAULT_DATABASE, args.addr).await {
+            Command::Serve(args) => match serve_until_asked(args).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => failed(&*error),
             },
@@ -95,6 +103,14 @@ pub fn run(cli: Cli) -> ExitCode {
     // A thread that still reads a file must not hold up the end.
     runtime.shutdown_background();
     code
+}
+
+async fn serve_until_asked(args: ServeArgs) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    let limit = args.rate_limit.map(|Rate(quota)| ClientLimit {
+        quota,
+        behind_proxy: args.behind_proxy,
+    });
+    serve::run(DEFAULT_DATABASE, args.addr, limit).await
 }
 
 async fn import_file(args: ImportArgs) -> ExitCode {

@@ -6,10 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use shelfmark::{DatabaseConfig, Db};
 use shelfmark_axum::{Ended, Shutdown, serve};
+use shelfmark_kv::{Kv, KvConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::router;
+use crate::http::{ClientLimit, Service, router};
 use crate::import::{ImportOptions, ProgressStyle, ShowReader, import_rows};
 use crate::repositories::{Shows as _, ShowsExt as _};
 
@@ -21,17 +22,25 @@ pub const DEFAULT_ADDRESS: SocketAddr =
 const SAMPLE: &[u8] = include_bytes!("../sample/titles.csv");
 
 /// Opens the database (or the one at `default_url`), brings it up to date, checks every statement against it, fills an
-/// empty catalogue with the sample, and serves until Ctrl-C or SIGTERM, which end it while it starts as well.
+/// empty catalogue with the sample, and serves until Ctrl-C or SIGTERM, which end it while it starts as well. With `limit`
+/// each client may ask so often and no more.
 ///
 /// # Errors
 /// Whatever keeps the service from starting.
 pub async fn run(
     default_url: &str,
     address: SocketAddr,
+    limit: Option<ClientLimit>,
 ) -> Result<(), Box<dyn StdError + Send + Sync>> {
     let shutdown = Shutdown::on_signals()?;
     let config = DatabaseConfig::from_env_or(default_url)?;
     let place = config.target.to_string();
+    let mut beside = KvConfig::from_env()?;
+    // The catalogue is there without its counters.
+    beside.lazy = true;
+    if beside.prefix.is_empty() {
+        beside.prefix = "catalog:".to_owned();
+    }
     // The port first: a second start on it must not begin with the database.
     let listener = TcpListener::bind(address).await.map_err(|error| {
         format!("cannot listen on {address}: {error}; choose another with --addr")
@@ -46,9 +55,17 @@ pub async fn run(
         }
         opened = open(config) => opened?,
     };
+    let counted = beside.target.to_string();
+    let kv = Kv::connect(beside).await?;
     let address = listener.local_addr()?;
     tracing::info!("the catalogue is at http://{address}/, its database is {place}");
-    let ended = serve(listener, router(db.clone()), shutdown).await;
+    tracing::info!("views are counted in {counted}");
+    let service = Service {
+        db: db.clone(),
+        kv,
+        limit,
+    };
+    let ended = serve(listener, router(service), shutdown).await;
     if let Ended::CutOff { connections } = ended {
         tracing::warn!(connections, "requests were still running and were cut off");
     }

@@ -4,16 +4,20 @@
 //! client does not send a request's header in time.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::middleware::AddExtension;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
+use tower::Layer as _;
 
 use crate::shutdown::Shutdown;
 
@@ -36,6 +40,8 @@ pub enum Ended {
 }
 
 /// Serves `router` on `listener` until `shutdown` says so.
+///
+/// Handlers find the client's address with [`ConnectInfo<SocketAddr>`](ConnectInfo).
 ///
 /// Then it accepts no more connections, closes those that are idle, lets running requests finish for as long as
 /// `shutdown` allows, and drops the rest.
@@ -60,8 +66,10 @@ pub async fn serve(listener: TcpListener, router: Router, mut shutdown: Shutdown
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone(), stopped.clone()));
+                Ok((stream, peer)) => {
+                    // As the extractor of axum's own server finds it.
+                    let service = Extension(ConnectInfo(peer)).layer(router.clone());
+                    connections.spawn(connection(stream, service, stopped.clone()));
                 }
                 Err(error) => wait_out(&error).await,
             },
@@ -92,7 +100,11 @@ pub async fn serve(listener: TcpListener, router: Router, mut shutdown: Shutdown
 }
 
 /// Answers the requests of one connection.
-async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    service: AddExtension<Router, ConnectInfo<SocketAddr>>,
+    mut stopped: watch::Receiver<bool>,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection went away before it was served");
         return;
@@ -100,7 +112,7 @@ async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Recei
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_DEADLINE)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     let mut served = pin!(served);
     // The server lives until its connections have ended, so an error means no more than `true` does.

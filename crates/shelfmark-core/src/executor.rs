@@ -46,13 +46,19 @@ impl Handle {
     /// transaction, when that is committed. Of a handle that belongs to a tenant, the tenant's.
     #[must_use]
     pub fn evicting(&self, evictions: Evictions) -> Handle {
-        let evictions = match self.0.tenant() {
-            Some(tenant) => evictions.of_tenant(tenant),
-            None => evictions,
-        };
-        match self.0.evicting(evictions) {
+        match self.0.evicting(self.own(evictions)) {
             Some(channel) => Handle(channel),
             None => self.clone(),
+        }
+    }
+
+    /// `evictions`, of the handle's tenant alone where it belongs to one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn own(&self, evictions: Evictions) -> Evictions {
+        match self.0.tenant() {
+            Some(tenant) => evictions.of_tenant(tenant),
+            None => evictions,
         }
     }
 

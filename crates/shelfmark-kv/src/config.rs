@@ -5,22 +5,31 @@
 //! | `REDIS_URL` | the server; none, or `memory:`, is in process | in process |
 //! | `REDIS_TIMEOUT` | deadline of a call | `250ms` |
 //! | `REDIS_CONNECT_TIMEOUT` | deadline of one attempt to connect | `2s` |
+//! | `REDIS_TLS_CA` | a PEM file with the authorities that servers' certificates are checked by | the machine's |
+//! | `REDIS_TLS_CERT`, `REDIS_TLS_KEY` | PEM files with the certificate that we show and its key | none |
+//! | `REDIS_SENTINEL_USER`, `REDIS_SENTINEL_PASSWORD` | how sentinels are asked; the URL's are the master's | without |
 //! | `KV_PREFIX` | stands before every key and channel | none |
 //! | `KV_MAX_VALUE_BYTES` | the longest value | 1048576 |
 //! | `KV_MAX_KEYS`, `KV_MAX_BYTES` | what the engine in process holds | 1000000, 268435456 |
 //!
 //! URLs: `redis://user:password@host:6379/0`, `redis-sentinel://host:26379,host2:26379/mymaster/0`,
 //! `redis-cluster://host:6379,host2:6379`; with `rediss` in place of `redis` the connection is encrypted, which needs
-//! the feature `tls`. User and password are percent-encoded. `valkey` is read as `redis`.
+//! the feature `tls`. A Unix socket is `redis+unix://user:password@/run/redis.sock?db=1`, also as `unix:///run/redis.sock`
+//! and with `user=` and `pass=` behind the `?`. User and password are percent-encoded. `valkey` is read as `redis`.
 
+mod target;
+mod tls;
 mod url;
 
-use std::fmt;
 use std::time::Duration;
 
 use shelfmark_core::config::{Secret, Variables};
 use shelfmark_core::{Clock, Error, ErrorKind, Result};
 
+pub use self::target::{KvTarget, RedisAddress, RedisLogin};
+pub use self::tls::RedisTls;
+
+use self::tls::Misfit;
 use crate::limits::{MAX_KEY_BYTES, check_name};
 
 /// Which engine to use, and within what bounds.
@@ -33,6 +42,8 @@ pub struct KvConfig {
     pub timeout: Duration,
     /// The deadline of one attempt to connect, from name resolution to the end of authentication (default 2 s).
     pub connect_timeout: Duration,
+    /// The files of encrypted connections (default: the machine's authorities, and no certificate of ours).
+    pub tls: RedisTls,
     /// Stands before every key and channel (default: nothing).
     pub prefix: String,
     /// The longest value, list item, field or message (default 1 MiB).
@@ -47,82 +58,6 @@ pub struct KvConfig {
     pub clock: Option<Clock>,
 }
 
-/// Where the data is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KvTarget {
-    /// In this process, gone when the last handle is dropped.
-    InProcess,
-    /// One Redis server.
-    Server(RedisAddress),
-    /// The master that sentinels name.
-    Sentinel {
-        /// The sentinels, asked in order.
-        sentinels: Vec<(String, u16)>,
-        /// The name of the master.
-        master: String,
-        /// How the master is asked; its host and port are what the sentinels say.
-        login: RedisLogin,
-    },
-    /// A cluster, found through any of its nodes.
-    Cluster {
-        /// Nodes to begin with.
-        nodes: Vec<(String, u16)>,
-        /// How all nodes are asked.
-        login: RedisLogin,
-    },
-}
-
-/// One server and how it is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RedisAddress {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// How it is asked.
-    pub login: RedisLogin,
-}
-
-/// How a server is asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RedisLogin {
-    /// The user (default: the server's default user).
-    pub user: Option<String>,
-    /// The password, if one is needed.
-    pub password: Option<Secret>,
-    /// The number of the database (default 0).
-    pub database: u32,
-    /// Whether the connection is encrypted.
-    pub tls: bool,
-}
-
-impl fmt::Display for KvTarget {
-    /// The place without user and password, for logs and messages.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            KvTarget::InProcess => f.write_str("memory:"),
-            KvTarget::Server(address) => {
-                f.write_str("redis://")?;
-                url::write_hosts(f, [(&address.host, address.port)])
-            }
-            KvTarget::Sentinel {
-                sentinels, master, ..
-            } => {
-                f.write_str("redis-sentinel://")?;
-                url::write_hosts(f, sentinels.iter().map(|(host, port)| (host, *port)))?;
-                write!(f, "/{master}")
-            }
-            KvTarget::Cluster { nodes, .. } => {
-                f.write_str("redis-cluster://")?;
-                url::write_hosts(f, nodes.iter().map(|(host, port)| (host, *port)))
-            }
-        }
-    }
-}
-
 const CALL: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(60);
 const VALUE_BYTES: std::ops::RangeInclusive<usize> = 1..=64 * 1024 * 1024;
 const HELD: std::ops::RangeInclusive<usize> = 1..=1 << 40;
@@ -135,6 +70,7 @@ impl KvConfig {
             target,
             timeout: Duration::from_millis(250),
             connect_timeout: Duration::from_secs(2),
+            tls: RedisTls::default(),
             prefix: String::new(),
             max_value_bytes: 1024 * 1024,
             max_keys: 1_000_000,
@@ -209,9 +145,29 @@ impl KvConfig {
         if let Some(bytes) = read.count("KV_MAX_BYTES", "268435456", HELD) {
             config.max_bytes = bytes;
         }
+        let mut file = |name| read.text(name).map(Into::into);
+        config.tls = RedisTls {
+            authorities: file(tls::AUTHORITIES),
+            certificate: file(tls::CERTIFICATE),
+            key: file(tls::KEY),
+        };
+        if let Err(Misfit { variable, what }) = config.check_tls() {
+            read.refuse(
+                variable,
+                what,
+                format_args!("{variable}=/etc/ssl/redis.pem"),
+            );
+        }
+        let (user, password) = (
+            read.text("REDIS_SENTINEL_USER"),
+            read.text("REDIS_SENTINEL_PASSWORD"),
+        );
+        if let KvTarget::Sentinel { sentinel_login, .. } = &mut config.target {
+            sentinel_login.user = user;
+            sentinel_login.password = password.map(Secret::new);
+        }
         config.prefix = read.text("KV_PREFIX").unwrap_or_default();
-        if let Err(error) = config.check() {
-            let what = error.detail().unwrap_or("is wrong").to_owned();
+        if let Err(what) = config.check_prefix() {
             read.refuse("KV_PREFIX", what, "KV_PREFIX=catalog:");
         }
         variables.finish()?;
@@ -224,10 +180,11 @@ impl KvConfig {
     /// `InvalidConfig` that names the field.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: String| Err(Error::new(ErrorKind::InvalidConfig).with_detail(what));
-        if !self.prefix.is_empty() && check_name("prefix", &self.prefix).is_err()
-            || self.prefix.len() > MAX_KEY_BYTES / 2
-        {
-            return wrong(format!("prefix: takes at most {} bytes", MAX_KEY_BYTES / 2));
+        if let Err(what) = self.check_prefix() {
+            return wrong(format!("prefix: {what}"));
+        }
+        if let Err(Misfit { variable, what }) = self.check_tls() {
+            return wrong(format!("{variable}: {what}"));
         }
         for (name, value) in [
             ("timeout", self.timeout),
@@ -244,6 +201,28 @@ impl KvConfig {
             return wrong("max_keys, max_bytes: at least 1 is needed".to_owned());
         }
         Ok(())
+    }
+
+    fn check_prefix(&self) -> std::result::Result<(), String> {
+        let is_name = self.prefix.is_empty() || check_name("prefix", &self.prefix).is_ok();
+        match is_name && self.prefix.len() <= MAX_KEY_BYTES / 2 {
+            true => Ok(()),
+            false => Err(format!("takes at most {} bytes", MAX_KEY_BYTES / 2)),
+        }
+    }
+
+    /// Files of encryption are read, and refused for a server that is asked in the open: somebody believes otherwise.
+    fn check_tls(&self) -> std::result::Result<(), Misfit> {
+        if self.tls.is_empty() || self.target == KvTarget::InProcess {
+            return Ok(());
+        }
+        if self.target.is_open() {
+            return Err(Misfit {
+                variable: self.tls.first_variable(),
+                what: "is set, and REDIS_URL does not encrypt; say rediss:// there".to_owned(),
+            });
+        }
+        self.tls.read().map(drop)
     }
 
     /// Puts `prefix` before every key and channel.
@@ -264,6 +243,13 @@ impl KvConfig {
     #[must_use = "the configuration is returned, not changed in place"]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// Takes authorities and certificates from the files of `tls`.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_tls(mut self, tls: RedisTls) -> Self {
+        self.tls = tls;
         self
     }
 
@@ -309,11 +295,79 @@ mod tests {
         assert!(!told.contains("s3cret"), "{told}");
     }
 
+    fn from_vars<const N: usize>(vars: [(&str, &str); N]) -> Result<KvConfig> {
+        KvConfig::from_vars(vars.map(|(name, value)| (name.to_owned(), value.to_owned())))
+    }
+
     #[test]
     fn debug_and_display_show_no_password() -> Result<()> {
-        let config = KvConfig::from_url("redis://me:s3cret@host:7/2")?;
-        assert!(!format!("{config:?}").contains("s3cret"));
-        assert_eq!(config.target.to_string(), "redis://host:7");
+        for (url, shown) in [
+            ("redis://me:s3cret@host:7/2", "redis://host:7"),
+            ("redis+unix:///a.sock?pass=s3cret", "redis+unix:///a.sock"),
+        ] {
+            let config = KvConfig::from_url(url)?;
+            assert!(!format!("{config:?}").contains("s3cret"));
+            assert_eq!(config.target.to_string(), shown);
+        }
         Ok(())
+    }
+
+    #[test]
+    fn sentinels_have_a_login_of_their_own() -> Result<()> {
+        let config = from_vars([
+            ("REDIS_URL", "redis-sentinel://me:masters@host/main"),
+            ("REDIS_SENTINEL_PASSWORD", "s3cret"),
+        ])?;
+        let KvTarget::Sentinel {
+            login,
+            sentinel_login,
+            ..
+        } = &config.target
+        else {
+            panic!("is no sentinel");
+        };
+        assert_eq!(login.password, Some(Secret::new("masters")));
+        assert_eq!(sentinel_login.password, Some(Secret::new("s3cret")));
+        assert_eq!(sentinel_login.user, None);
+        assert!(!format!("{config:?}").contains("s3cret"));
+        Ok(())
+    }
+
+    #[test]
+    fn files_of_encryption_are_refused_for_a_url_that_does_not_encrypt() {
+        let error = from_vars([
+            ("REDIS_URL", "redis://host"),
+            ("REDIS_TLS_CA", "/no/such/file"),
+        ]);
+        let told = error.unwrap_err().to_string();
+        assert!(told.contains("REDIS_TLS_CA: is set"), "{told}");
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_wrong_file_of_encryption_is_told_with_its_variable() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for (vars, what) in [
+            (
+                vec![("REDIS_TLS_CA", "/no/such/file")],
+                "REDIS_TLS_CA: the file /no/such/file cannot be read: No such file",
+            ),
+            (vec![("REDIS_TLS_CA", manifest)], "has no certificates"),
+            (
+                vec![("REDIS_TLS_CERT", manifest)],
+                "REDIS_TLS_CERT: needs its key, in REDIS_TLS_KEY",
+            ),
+            (
+                vec![("REDIS_TLS_KEY", manifest)],
+                "REDIS_TLS_KEY: needs its certificate, in REDIS_TLS_CERT",
+            ),
+        ] {
+            let url = [("REDIS_URL", "rediss://host")];
+            let vars = url.into_iter().chain(vars);
+            let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let error = KvConfig::from_vars(vars).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+            assert!(error.to_string().contains(what), "{error}");
+        }
     }
 }

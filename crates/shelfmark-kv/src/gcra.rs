@@ -35,6 +35,14 @@ impl Quota {
         Quota { burst, per }
     }
 
+    /// Whether a limiter takes it.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a burst or a time of nothing, and for more than ten years.
+    pub fn check(self) -> Result<()> {
+        self.interval_us().map(drop)
+    }
+
     /// In what time one comes back, in microseconds, rounded up so that never more than the quota is allowed.
     pub(crate) fn interval_us(self) -> Result<i64> {
         if self.burst == 0 || self.per.is_zero() || self.per > MAX_TTL {

@@ -57,6 +57,7 @@
 //!
 //! Redis is needed in version 6.2 or newer. A read whose connection was lost is sent once more.
 
+mod cache;
 mod config;
 mod counters;
 mod failure;
@@ -77,7 +78,8 @@ mod reliable_lists;
 mod sets;
 mod strings;
 
-pub use config::{KvConfig, KvTarget, RedisAddress, RedisLogin};
+pub use cache::{Cache, CacheConfig, CacheStats};
+pub use config::{KvConfig, KvTarget, RedisAddress, RedisLogin, RedisTls};
 pub use counters::Counters;
 pub use failure::OutcomeUnknown;
 pub use gcra::{Decision, Quota};

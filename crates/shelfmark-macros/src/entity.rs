@@ -13,6 +13,7 @@ use syn::{Attribute, DeriveInput, Error, Field, LitStr, Path, Result, Token, par
 use crate::fields::{self, ColumnField, Errors};
 use crate::managed::{self, Role};
 use crate::naming;
+use crate::shape;
 use crate::suggest::nearest;
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
@@ -307,6 +308,7 @@ impl<'i> Entity<'i> {
         let columns: Vec<&ColumnField> = self.fields.iter().map(|field| &field.column).collect();
         fields::refuse_duplicates(&columns)?;
         let from_row = fields::from_row(name, &columns);
+        let shape = shape::of_row(self.input);
         let managed = self
             .fields
             .iter()
@@ -315,6 +317,7 @@ impl<'i> Entity<'i> {
         let (checks, constant, announced) = (managed.checks, managed.constant, managed.announced);
         Ok(quote! {
             #from_row
+            #shape
             #checks
             #announced
             #[automatically_derived]

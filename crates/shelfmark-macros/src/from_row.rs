@@ -6,6 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, FieldsUnnamed, Result};
 
 use crate::fields::{self, ColumnField};
+use crate::shape;
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     if let Data::Struct(data) = &input.data
@@ -21,7 +22,11 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     if fields.is_empty() {
         return Err(no_fields(input));
     }
-    Ok(fields::from_row(&input.ident, &fields))
+    let (from_row, shape) = (
+        fields::from_row(&input.ident, &fields),
+        shape::of_row(input),
+    );
+    Ok(quote!(#from_row #shape))
 }
 
 fn by_position(input: &DeriveInput, fields: &FieldsUnnamed) -> Result<TokenStream> {
@@ -43,6 +48,7 @@ fn by_position(input: &DeriveInput, fields: &FieldsUnnamed) -> Result<TokenStrea
         .iter()
         .map(|ty| quote_spanned!(ty.span()=> ::shelfmark::__private::ColumnSpec::of::<#ty>("")));
     let positions = 0..types.len();
+    let shape = shape::of_row(input);
     Ok(quote! {
         #[automatically_derived]
         impl ::shelfmark::__private::FromRow for #name {
@@ -51,6 +57,7 @@ fn by_position(input: &DeriveInput, fields: &FieldsUnnamed) -> Result<TokenStrea
                 ::core::result::Result::Ok(Self(#(row.get::<#types>(#positions, "")?),*))
             }
         }
+        #shape
     })
 }
 

@@ -17,6 +17,7 @@ mod naming;
 mod patch;
 mod query_text;
 mod repository;
+mod shape;
 mod sort_by;
 mod sql_macro;
 mod statement;
@@ -92,6 +93,12 @@ pub fn value(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(View, attributes(view))]
 pub fn view(input: TokenStream) -> TokenStream {
     derived(input, view::derive)
+}
+
+#[doc = include_str!("docs/shape.md")]
+#[proc_macro_derive(Shape, attributes(serde))]
+pub fn shape(input: TokenStream) -> TokenStream {
+    derived(input, shape::derive)
 }
 
 #[doc = include_str!("docs/repository.md")]

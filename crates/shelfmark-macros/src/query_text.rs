@@ -212,6 +212,13 @@ impl Sql {
         }
     }
 
+    /// Whether it does nothing to the data, on any engine.
+    pub(crate) fn reads(&self) -> bool {
+        self.variants
+            .iter()
+            .all(|variant| variant.class == Class::Read)
+    }
+
     pub(crate) fn tracked(&self) -> TokenStream {
         self.variants
             .iter()

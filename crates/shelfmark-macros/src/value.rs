@@ -7,6 +7,7 @@ use syn::{Attribute, Data, DataEnum, DeriveInput, Error, Fields, LitStr, Result,
 
 use crate::fields::{Errors, refuse_generics};
 use crate::naming::{self, Case};
+use crate::shape;
 use crate::suggest::nearest;
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
@@ -32,8 +33,10 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         Data::Enum(data) => text_enum(input, data)?,
         Data::Union(_) => return Err(unsupported(name)),
     };
+    let shape = shape::along(input, &TokenStream::new());
     Ok(quote! {
         #implementation
+        #shape
         #[automatically_derived]
         impl ::shelfmark::__private::Param for #name {
             const TYPE: ::shelfmark::__private::Type = <#name as ::shelfmark::__private::Value>::TYPE;

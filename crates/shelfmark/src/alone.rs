@@ -1,17 +1,19 @@
 //! One call outside of transactions that needs a transaction of its own all the same: because what it did may have to be
-//! undone, or because row-level security has to see whose it is.
+//! undone, because row-level security has to see whose it is, or because other instances have to be told what it evicts.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use shelfmark_core::cache::Evictions;
 use shelfmark_core::{
     BeginOptions, BoxStream, Call, Demand, Engine, Error, ErrorKind, Isolation, Result, RowSink,
     Session, Tenant,
 };
 
+use crate::cache::Attached;
 use crate::direct::{Limits, bounded};
-use crate::transaction::commit;
+use crate::transaction::commit_evicting;
 
 /// What is needed for the transaction of one call.
 pub(crate) struct Alone<'a> {
@@ -20,6 +22,8 @@ pub(crate) struct Alone<'a> {
     /// Of the whole call, but for the commit.
     pub(crate) deadline: Duration,
     pub(crate) tenant: Option<&'a Tenant>,
+    /// What the call drops from the cache when it is committed.
+    pub(crate) outdated: Option<(&'a Arc<Attached>, &'a Evictions)>,
     pub(crate) method: &'static str,
     pub(crate) sql: Arc<str>,
 }
@@ -73,7 +77,7 @@ impl Alone<'_> {
         F: FnOnce(Arc<dyn Session>) -> Fut,
         Fut: Future<Output = Result<T>>,
     {
-        let (options, limits) = (self.options(), self.limits);
+        let (options, limits, outdated) = (self.options(), self.limits, self.outdated);
         let begun = async {
             let session = self.engine.begin(options).await?;
             let answer = work(Arc::clone(&session)).await;
@@ -83,7 +87,7 @@ impl Alone<'_> {
             .statement(self.method, self.sql, self.deadline, begun)
             .await?;
         if is_kept(&answer, demand.is_some()) {
-            commit(&*session, limits).await?;
+            commit_evicting(&*session, limits, outdated).await?;
         } else {
             // When this fails the session is dropped without being proven idle, and the engine closes its connection.
             let _ = tokio::time::timeout(limits.statement_timeout, session.rollback()).await;
@@ -116,7 +120,7 @@ impl Alone<'_> {
             }
             let answer = failed.unwrap_or(Ok(()));
             if is_kept(&answer, false) {
-                commit(&*session, self.limits).await?;
+                commit_evicting(&*session, self.limits, self.outdated).await?;
             }
             answer?;
         })

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_core::Stream;
+use shelfmark_core::cache::{Evictions, QueryCache};
 use shelfmark_core::config::DatabaseConfig;
 use shelfmark_core::pool::PoolStatus;
 use shelfmark_core::{
     Answer, Clock, Dialect, Engine, Error, Executor, FromRow, Handle, Query, Result, Tenant,
 };
 
+use crate::cache::{Attached, Writing};
 use crate::direct::{Direct, Limits};
 use crate::listen::{self, Listener};
 use crate::migrate::{self, Migration, MigrationReport};
@@ -44,6 +46,10 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// Whose rows the handle may see.
     pub(crate) tenant: Option<Tenant>,
+    /// Where repositories with `#[cached]` look first.
+    pub(crate) cache: Option<Arc<Attached>>,
+    /// Whether caches in process agree by messages, where the database has any.
+    cache_notify: bool,
 }
 
 impl fmt::Debug for Db {
@@ -113,6 +119,8 @@ impl Db {
             id,
             clock: Clock::system(),
             tenant: None,
+            cache: None,
+            cache_notify: config.cache_notify,
         }))
     }
 
@@ -124,6 +132,8 @@ impl Db {
             id,
             clock,
             tenant,
+            cache,
+            cache_notify: _,
         } = shared.clone();
         let direct = Direct {
             engine,
@@ -131,6 +141,8 @@ impl Db {
             id,
             clock,
             tenant,
+            cache,
+            evictions: None,
         };
         Db {
             handle: Handle::new(Arc::new(direct)),
@@ -255,6 +267,74 @@ impl Db {
             tenant: Some(tenant.into()),
             ..Shared::clone(&self.shared)
         })
+    }
+
+    /// A handle on the same database whose repositories answer `#[cached]` methods from `cache`, and whose `#[evicts]`
+    /// methods drop from it what they make outdated: once it is committed, and before anyone is told.
+    ///
+    /// Handles made of it ([`for_tenant`](Db::for_tenant), [`with_clock`](Db::with_clock)) share the cache. Inside of a
+    /// transaction reads go past it and see the transaction's own writes. A cache belongs to one database: give another
+    /// one another cache, or another namespace of it.
+    ///
+    /// On PostgreSQL instances that each keep a cache in process tell each other what they evict (`NOTIFY`), over a
+    /// connection beside the pool's. Nothing is kept until that connection listens, and while it is lost.
+    /// [`DatabaseConfig::with_cache_notify`] turns it off. The [tables of promises](crate#what-is-promised-after-a-write)
+    /// say what is never stale, and for how long what else may be.
+    #[must_use = "the handle that it is called on reads past the cache, and does not evict"]
+    pub fn with_cache(&self, cache: impl QueryCache) -> Db {
+        let shared = Shared::clone(&self.shared);
+        let attached = Attached::new(Arc::new(cache), &shared.engine, shared.cache_notify);
+        Db::of(Shared {
+            cache: Some(Arc::new(attached)),
+            ..shared
+        })
+    }
+
+    /// The cache that the handle was [given](Db::with_cache).
+    #[must_use]
+    pub fn cache(&self) -> Option<&Arc<dyn QueryCache>> {
+        self.shared.cache.as_ref().map(|attached| attached.cache())
+    }
+
+    /// Drops what `evictions` names from the cache, and from those of other instances: for a write that is committed and
+    /// was made without `#[evicts]`. Of a handle of a tenant, the tenant's. Without a cache nothing happens.
+    ///
+    /// Prefer [`Tx::evict`], which belongs to the transaction that writes: if the process ends between a commit and this
+    /// call, the old value is served until its time to live ends.
+    ///
+    /// ```
+    /// use shelfmark::prelude::*;
+    /// # use shelfmark::Evictions;
+    ///
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let db = Db::memory().await?;
+    /// # db.execute(sql!("CREATE TABLE shows (id TEXT NOT NULL, title TEXT NOT NULL) STRICT")).await?;
+    /// db.execute(sql!("UPDATE shows SET title = upper(title)")).await?;
+    /// db.evict(Evictions::new().tag("shows")).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `Unsupported` inside of the database's own transaction, where [`DatabaseConfig::misuse`] says so. `Connection`,
+    /// `PoolExhausted` or `Timeout` when other instances could not be told; this one's cache is done.
+    ///
+    /// # Cancel safety
+    /// Dropped, this instance's cache is done, and other instances may not have been told.
+    pub async fn evict(&self, evictions: Evictions) -> Result<()> {
+        const METHOD: &str = "Db::evict";
+        let Some(attached) = &self.shared.cache else {
+            return Ok(());
+        };
+        let limits = &self.shared.limits;
+        limits.watch(self.shared.id, METHOD)?;
+        let evictions = self.handle.own(evictions);
+        if evictions.is_empty() {
+            return Ok(());
+        }
+        let writing = Writing::begun(attached, evictions.clone());
+        writing.ended(None).await;
+        let told = attached.tell_at_once(&self.shared.engine, limits, &evictions);
+        told.await.map_err(|error| error.with_method(METHOD))
     }
 
     /// Brings the schema up to date with `migrations!()`; see [`Migration`] for the rules.

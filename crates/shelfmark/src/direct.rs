@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use shelfmark_core::cache::{Evictions, QueryCache};
 use shelfmark_core::config::{DatabaseConfig, Misuse};
 use shelfmark_core::{
     BoxFuture, BoxStream, Call, Channel, Clock, Dialect, Engine, Error, ErrorKind, Result, RowSink,
@@ -13,6 +14,7 @@ use shelfmark_core::{
 };
 
 use crate::alone::{Alone, held, touched};
+use crate::cache::{Attached, Writing, failure};
 use crate::scope::Scope;
 use crate::testing::Observer;
 
@@ -97,6 +99,7 @@ impl Limits {
 }
 
 /// The channel of a [`Db`](crate::Db).
+#[derive(Clone)]
 pub(crate) struct Direct {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) limits: Limits,
@@ -105,14 +108,43 @@ pub(crate) struct Direct {
     pub(crate) clock: Clock,
     /// Whose rows the handle may see.
     pub(crate) tenant: Option<Tenant>,
+    /// Where reads are answered from.
+    pub(crate) cache: Option<Arc<Attached>>,
+    /// What each call through this channel makes outdated; only where there is a cache.
+    pub(crate) evictions: Option<Evictions>,
 }
 
 impl Direct {
-    /// Whether `call` has to run in a transaction of its own: what it did may have to be undone, or row-level security
-    /// has to see whose it is.
+    /// Whether `call` has to run in a transaction of its own: what it did may have to be undone, row-level security has to
+    /// see whose it is, or other instances have to be told what it evicts.
     fn stands_alone(&self, call: &Call<'_>) -> bool {
         let secured = self.tenant.is_some() && self.engine.dialect() == Dialect::Postgres;
-        call.demand.is_some() || secured
+        let told = self
+            .outdated()
+            .is_some_and(|(attached, _)| attached.tells());
+        call.demand.is_some() || secured || told
+    }
+
+    /// The cache, and what a call drops from it.
+    fn outdated(&self) -> Option<(&Arc<Attached>, &Evictions)> {
+        Option::zip(self.cache.as_ref(), self.evictions.as_ref())
+    }
+
+    /// One statement, which is its own transaction.
+    async fn statement<T>(
+        &self,
+        method: &'static str,
+        sql: Arc<str>,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let work = self.limits.statement(method, sql, self.deadline(), work);
+        let Some((attached, evictions)) = self.outdated() else {
+            return work.await;
+        };
+        let writing = Writing::announced(attached, evictions.clone()).await;
+        let answer = work.await;
+        writing.ended(failure(&answer)).await;
+        answer
     }
 
     fn alone<'a>(&'a self, call: &Call<'_>) -> Alone<'a> {
@@ -121,6 +153,7 @@ impl Direct {
             limits: &self.limits,
             deadline: self.deadline(),
             tenant: self.tenant.as_ref(),
+            outdated: self.outdated(),
             method: call.method,
             sql: Arc::clone(&call.sql),
         }
@@ -151,6 +184,25 @@ impl Channel for Direct {
         self.tenant.as_ref()
     }
 
+    /// None inside of the database's own transaction: the call goes the usual way, where it is noticed.
+    fn cache(&self) -> Option<&Arc<dyn QueryCache>> {
+        let cache = self.cache.as_ref()?.readable()?;
+        match Scope::transaction_of(self.id) {
+            None => Some(cache),
+            Some(_) => None,
+        }
+    }
+
+    fn evicting(&self, evictions: Evictions) -> Option<Arc<dyn Channel>> {
+        self.cache.as_ref()?;
+        if evictions.is_empty() {
+            return None;
+        }
+        let mut channel = self.clone();
+        channel.evictions.get_or_insert_default().add(evictions);
+        Some(Arc::new(channel))
+    }
+
     fn fetch<'a>(
         &'a self,
         call: Call<'a>,
@@ -166,9 +218,7 @@ impl Channel for Direct {
             }
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             let work = self.engine.fetch(call, sink);
-            self.limits
-                .statement(method, sql, self.deadline(), work)
-                .await
+            self.statement(method, sql, work).await
         })
     }
 
@@ -181,9 +231,8 @@ impl Channel for Direct {
                 return alone.run(demand, touched, work).await;
             }
             let (method, sql) = (call.method, Arc::clone(&call.sql));
-            self.limits
-                .statement(method, sql, self.deadline(), self.engine.execute(call))
-                .await
+            let work = self.engine.execute(call);
+            self.statement(method, sql, work).await
         })
     }
 
@@ -204,9 +253,7 @@ impl Channel for Direct {
             }
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             let work = self.engine.execute_many(call, columns, rows);
-            self.limits
-                .statement(method, sql, self.deadline(), work)
-                .await
+            self.statement(method, sql, work).await
         })
     }
 
@@ -228,9 +275,7 @@ impl Channel for Direct {
             }
             let (method, sql) = (call.method, Arc::clone(&call.sql));
             let work = self.engine.fetch_many(call, columns, rows, sink);
-            self.limits
-                .statement(method, sql, self.deadline(), work)
-                .await
+            self.statement(method, sql, work).await
         })
     }
 
@@ -243,7 +288,8 @@ impl Channel for Direct {
             return futures_util::stream::iter([Err(error)]).boxed();
         }
         self.limits.say(call.method, &call.sql);
-        if self.stands_alone(&call) {
+        // What a stream evicts waits for its end, and what is dropped before has not been done.
+        if self.stands_alone(&call) || self.evictions.is_some() {
             return self.alone(&call).stream(call, sink);
         }
         bounded(self.engine.stream(call, sink), self.deadline())

@@ -40,6 +40,7 @@
 #![doc = include_str!("docs/views.md")]
 
 mod alone;
+mod cache;
 mod connect;
 mod db;
 mod direct;
@@ -57,6 +58,7 @@ pub use db::Db;
 pub use futures_core::Stream;
 pub use listen::Listener;
 pub use migrate::{Applied, Migration, MigrationReport};
+pub use shelfmark_core::cache::{Cacheable, Evictions, Keep, QueryCache, Shape};
 pub use shelfmark_core::config::{self, DatabaseConfig, Misuse, PoolSettings, Target};
 pub use shelfmark_core::pool::{Holder, PoolStatus};
 pub use shelfmark_core::{
@@ -66,7 +68,8 @@ pub use shelfmark_core::{
     Row, Slice, Sort, SortBy, SortKey, Tenant, Type, Value, ValueError, ValueRef, View, value,
 };
 pub use shelfmark_macros::{
-    Entity, Filters, FromRow, Insert, Patch, SortBy, Value, View, migrations, repository, sql, test,
+    Entity, Filters, FromRow, Insert, Patch, Shape, SortBy, Value, View, migrations, repository,
+    sql, test,
 };
 pub use transaction::{Effect, Transaction, Tx};
 pub use verify::{Finding, VerifyReport};
@@ -76,7 +79,7 @@ pub mod prelude {
     pub use crate::{Change, Clock, Patch};
     pub use crate::{
         Constraint, Cursor, Db, Entity, Error, ErrorKind, Executor, Filters, FromRow, Insert, Json,
-        OffsetRequest, OnViolation, Page, PageRequest, Result, Slice, Sort, SortBy, Stream, Tx,
-        Value, View, migrations, repository, sql,
+        OffsetRequest, OnViolation, Page, PageRequest, Result, Shape, Slice, Sort, SortBy, Stream,
+        Tx, Value, View, migrations, repository, sql,
     };
 }

@@ -118,6 +118,11 @@ pub(crate) async fn listen(db: &Db, channels: Vec<String>) -> Result<Listener> {
     })
 }
 
+/// The text of the statement that sends a message, with the channel and the payload as its values.
+pub(crate) fn notify_text(dialect: Dialect) -> Result<Arc<str>> {
+    NOTIFY.sql(dialect)
+}
+
 pub(crate) async fn notify(handle: &Handle, channel: &str, payload: &str) -> Result<()> {
     let named = |error: Error| error.with_method(NOTIFY.method);
     Notice::check_channel(channel).map_err(named)?;

@@ -24,6 +24,14 @@ impl Sentinel {
     /// # Errors
     /// When there is no `redis-server` on this machine, or the servers don't find each other.
     pub fn start() -> anyhow::Result<Sentinel> {
+        Sentinel::start_with_password("")
+    }
+
+    /// As [`start`](Sentinel::start), with a sentinel that wants `password`; none when it is empty.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_with_password(password: &str) -> anyhow::Result<Sentinel> {
         let master = Server::start()?;
         let port = master.port().to_string();
         let place = format!("127.0.0.1 {port}");
@@ -32,7 +40,11 @@ impl Sentinel {
             ("repl-diskless-sync-delay", "0"),
         ];
         let replica = Server::start_as(&settings, master.password(), &[])?;
-        let sentinel = Server::start_as(&[], "", &[SENTINEL_FILE, "--sentinel"])?;
+        let sentinel = {
+            let own = [("requirepass", password)];
+            let settings: &[_] = if password.is_empty() { &[] } else { &own };
+            Server::start_as(settings, password, &[SENTINEL_FILE, "--sentinel"])?
+        };
         sentinel.ask(&["SENTINEL", "MONITOR", NAME, "127.0.0.1", &port, "1"])?;
         for (setting, value) in [
             ("auth-pass", master.password()),

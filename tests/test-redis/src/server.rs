@@ -21,6 +21,8 @@ use crate::wire;
 /// Ports to choose from: a cluster uses the port 10,000 above as well, and both lie below those that systems hand to
 /// outgoing connections, so that a client that keeps trying can't take the port of a stopped server.
 const PORTS: Range<u16> = 11_000..21_000;
+/// Ports for encrypted connections; likewise, and apart from the others.
+const TLS_PORTS: Range<u16> = 6_400..11_000;
 const PORT_TRIES: usize = 20;
 /// How long a server may take to start, or to obey.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -38,6 +40,8 @@ pub struct Server {
     settings: Vec<String>,
     password: String,
     port: u16,
+    /// The port for encrypted connections, of a server that has one.
+    tls_port: Option<u16>,
     folder: PathBuf,
     running: Mutex<Option<Running>>,
 }
@@ -72,8 +76,27 @@ impl Server {
         Server::start_as(settings, &format!("{password}@"), &[])
     }
 
+    /// As [`start_with`](Server::start_with), with a second port that speaks TLS: see [`tls_port`](Server::tls_port). The
+    /// settings name the files: `tls-cert-file` and its like.
+    ///
+    /// # Errors
+    /// As `start_with`, and when Redis was built without TLS.
+    pub fn start_encrypted(settings: &[(&str, &str)]) -> anyhow::Result<Server> {
+        let password: String = iter::repeat_with(fastrand::alphanumeric).take(20).collect();
+        Server::start_on(Some(TLS_PORTS), settings, &format!("{password}@"), &[])
+    }
+
     /// As [`start_with`](Server::start_with), with a given password and `head` as the first arguments.
     pub(crate) fn start_as(
+        settings: &[(&str, &str)],
+        password: &str,
+        head: &[&str],
+    ) -> anyhow::Result<Server> {
+        Server::start_on(None, settings, password, head)
+    }
+
+    fn start_on(
+        tls_ports: Option<Range<u16>>,
         settings: &[(&str, &str)],
         password: &str,
         head: &[&str],
@@ -99,12 +122,14 @@ impl Server {
             settings: line,
             password: password.to_owned(),
             port: 0,
+            tls_port: None,
             // From here on the script removes it, or our own drop.
             folder: folder.keep(),
             running: Mutex::new(None),
         };
         for _ in 0..PORT_TRIES {
             server.port = fastrand::u16(PORTS);
+            server.tls_port = tls_ports.clone().map(fastrand::u16);
             match server.launch() {
                 Ok(running) => {
                     *server.lock() = Some(running);
@@ -147,6 +172,9 @@ impl Server {
                 "--masterauth",
                 &self.password,
             ]);
+        }
+        if let Some(port) = self.tls_port {
+            script.arg("--tls-port").arg(port.to_string());
         }
         let script = script
             .args(settings)
@@ -226,6 +254,12 @@ impl Server {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port on 127.0.0.1 for encrypted connections, of a server that was started with one.
+    #[must_use]
+    pub fn tls_port(&self) -> Option<u16> {
+        self.tls_port
     }
 
     /// The password, as it is before any encoding.

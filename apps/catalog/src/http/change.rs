@@ -7,8 +7,10 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use shelfmark::{Change, Db};
 use shelfmark_axum::{Json, Path, Problem, Query};
+use shelfmark_kv::Kv;
 
 use super::shows::no_show;
+use super::views::forgotten;
 use crate::domain::{
     NewShow, ShowDetails, ShowKind, ShowPatch, ShowRecord, fold, limits, same_name, tidy,
     tidy_lines,
@@ -152,10 +154,12 @@ fn changed(
 
 pub(super) async fn remove(
     State(db): State<Db>,
+    State(kv): State<Kv>,
     Path(show_id): Path<String>,
     Query(()): Query<()>,
 ) -> Result<StatusCode, Problem> {
     if db.shows().delete(&show_id).await? {
+        forgotten(&kv, &show_id).await;
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(no_show(&show_id))

@@ -1,14 +1,14 @@
 //! Which address is answered by what.
 
 use axum::Router;
-use axum::middleware::from_extractor;
+use axum::middleware::{from_extractor, from_fn_with_state};
 use axum::routing::get;
-use shelfmark::Db;
 use shelfmark_axum::{Query, RequestLimits, guarded, health_router};
 
-use super::{change, list, page, search, shows};
+use super::service::Service;
+use super::{change, clients, list, page, search, shows};
 
-/// The whole service on `db`.
+/// The whole service.
 ///
 /// | address | answers |
 /// |---|---|
@@ -23,9 +23,12 @@ use super::{change, list, page, search, shows};
 /// | `GET /stats/years` | how many shows came out in each year |
 /// | `GET /healthz`, `GET /readyz` | whether the process lives, and whether the database answers |
 ///
-/// On each of them but the page, a parameter that it does not know is a 400.
-pub fn router(db: Db) -> Router {
-    let routes = Router::new()
+/// On each of them but the page, a parameter that it does not know is a 400. A client who asks more often than the
+/// service's limit allows gets a 429; health is answered always.
+pub fn router(service: Service) -> Router {
+    let db = service.db.clone();
+    let limit = service.limit.map(|limit| (service.kv.clone(), limit));
+    let mut routes = Router::new()
         .route("/", get(page::index))
         .route("/assets/catalog.css", get(page::style))
         .route("/assets/catalog.js", get(page::script))
@@ -42,7 +45,10 @@ pub fn router(db: Db) -> Router {
         .route("/genres", get(shows::genres))
         .route("/directors/{id}/shows", get(shows::of_director))
         .route("/stats/years", get(shows::years))
-        .with_state(db.clone())
-        .merge(health_router(db).route_layer(from_extractor::<Query<()>>()));
-    guarded(routes, RequestLimits::default())
+        .with_state(service);
+    if let Some(limit) = limit {
+        routes = routes.layer(from_fn_with_state(limit, clients::limited));
+    }
+    let health = health_router(db).route_layer(from_extractor::<Query<()>>());
+    guarded(routes.merge(health), RequestLimits::default())
 }

@@ -4,8 +4,10 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shelfmark::{Db, Slice};
 use shelfmark_axum::{Json, ListQuery, Path, Problem, Query};
+use shelfmark_kv::Kv;
 
-use crate::domain::{Director, GenreCount, Show, ShowDetails, YearCount};
+use super::views::{Viewed, looked_at};
+use crate::domain::{Director, GenreCount, Show, YearCount};
 use crate::repositories::{
     Directors as _, DirectorsExt as _, Genres as _, GenresExt as _, Shows as _, ShowsExt as _,
 };
@@ -17,14 +19,14 @@ pub(super) fn no_show(show_id: &str) -> Problem {
 
 pub(super) async fn details(
     State(db): State<Db>,
+    State(kv): State<Kv>,
     Path(show_id): Path<String>,
     Query(()): Query<()>,
-) -> Result<Json<ShowDetails>, Problem> {
-    db.shows()
-        .details(&show_id)
-        .await?
-        .map(Json)
-        .ok_or_else(|| no_show(&show_id))
+) -> Result<Json<Viewed>, Problem> {
+    let show = db.shows().details(&show_id).await?;
+    let show = show.ok_or_else(|| no_show(&show_id))?;
+    let views = looked_at(&kv, &show_id).await;
+    Ok(Json(Viewed { show, views }))
 }
 
 #[derive(Debug, Deserialize)]

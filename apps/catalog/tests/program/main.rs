@@ -9,6 +9,7 @@
     reason = "tests fail by panicking; the names say what they hold"
 )]
 
+mod beside;
 mod http;
 mod import;
 mod service;

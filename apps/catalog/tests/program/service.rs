@@ -82,10 +82,16 @@ pub struct Answer {
     pub status: u16,
     pub kind: String,
     pub location: Option<String>,
+    pub headers: Vec<(String, String)>,
     pub text: String,
 }
 
 impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
@@ -243,6 +249,11 @@ fn answer(response: ureq::http::Response<ureq::Body>) -> Result<Answer> {
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned)
     };
+    let headers = response.headers().iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        (name.to_string(), value.into_owned())
+    });
+    let headers = headers.collect();
     let (status, kind, location) = (
         response.status().as_u16(),
         header("content-type").unwrap_or_default(),
@@ -257,6 +268,7 @@ fn answer(response: ureq::http::Response<ureq::Body>) -> Result<Answer> {
         status,
         kind,
         location,
+        headers,
         text,
     })
 }

@@ -43,6 +43,14 @@ impl Key {
         self
     }
 
+    /// Adds a part that says itself why it is refused.
+    pub(super) fn part(mut self, write: impl FnOnce(&mut Key) -> Result<()>) -> Self {
+        if let Err(error) = write(&mut self) {
+            self.refused.get_or_insert(error);
+        }
+        self
+    }
+
     /// Adds a value as an argument is written.
     pub fn value(&mut self, value: &ValueRef<'_>) {
         match value {
@@ -105,7 +113,8 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What can be an argument of a key: whatever can be a parameter of a statement, filters, sorts and pages.
+/// What can be an argument of a key: whatever can be a parameter of a statement. Filters, sorts and pages are added by
+/// functions of their own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a cache's key",
     note = "name a field of it (`{{show.show_id}}`), or an argument that is a parameter of a statement"

@@ -4,8 +4,10 @@
 //! calls, [`Evictions`] what a method with `#[evicts]` drops once its transaction is committed.
 
 mod codec;
+mod counted;
 mod eviction;
 mod key;
+mod key_slots;
 mod read;
 mod shape;
 
@@ -17,7 +19,7 @@ pub use codec::{Cacheable, Codec, Stored};
 pub use eviction::Evictions;
 pub use key::{Key, KeyPart};
 pub use read::{Cached, cached};
-pub use shape::{Shape, ShapeOf};
+pub use shape::{Shape, ShapeOf, WhenUsed};
 
 use crate::channel::BoxFuture;
 use crate::error::Result;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use jiff::civil;
@@ -169,6 +170,21 @@ impl<T: Shape + ?Sized> Shape for Arc<T> {
 }
 
 impl<T: Shape + ToOwned + ?Sized> Shape for Cow<'_, T> {
+    const SHAPE: u64 = T::SHAPE;
+}
+
+impl<T: ?Sized> Shape for PhantomData<T> {
+    const SHAPE: u64 = <()>::SHAPE;
+}
+
+/// `T`, where whether it has a shape is asked when the shape is used. A derive that is not about caches writes
+/// `for<'a> WhenUsed<'a, T>: Shape` for its fields: a type that never reaches a cache may have fields without one.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct WhenUsed<'a, T>(PhantomData<&'a T>);
+
+#[diagnostic::do_not_recommend]
+impl<T: Shape> Shape for WhenUsed<'_, T> {
     const SHAPE: u64 = T::SHAPE;
 }
 

@@ -38,6 +38,8 @@ pub struct DatabaseConfig {
     pub echo: bool,
     /// What happens when `db` is used inside its own transaction's scope (default: a warning).
     pub misuse: Misuse,
+    /// Whether instances with a cache in process tell each other what they evict, by `NOTIFY` on PostgreSQL (default on).
+    pub cache_notify: bool,
 }
 
 /// What happens when `db` is used inside the scope of its own transaction, which is not part of it.
@@ -228,6 +230,7 @@ impl DatabaseConfig {
             slow: Some(Duration::from_millis(500)),
             echo: false,
             misuse: Misuse::Warn,
+            cache_notify: true,
         }
     }
 
@@ -263,6 +266,14 @@ impl DatabaseConfig {
     #[must_use = "the configuration is returned, not changed in place"]
     pub fn with_misuse(mut self, misuse: Misuse) -> Self {
         self.misuse = misuse;
+        self
+    }
+
+    /// Says whether instances with a cache in process tell each other what they evict, by `NOTIFY` on PostgreSQL. Without
+    /// it an instance serves what another one has changed until the value's time to live ends.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_cache_notify(mut self, notify: bool) -> Self {
+        self.cache_notify = notify;
         self
     }
 

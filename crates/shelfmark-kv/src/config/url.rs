@@ -1,6 +1,7 @@
 //! URLs of Redis. What is wrong with one is told without showing it, since it may hold a password.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 use shelfmark_core::config::Secret;
@@ -25,11 +26,16 @@ pub(super) fn parse(url: &str) -> Result<KvTarget, &'static str> {
             _ => Err("is memory: with something behind it"),
         };
     }
+    if matches!(scheme.as_str(), "unix" | "redis+unix") {
+        return read_socket(rest);
+    }
     let (tls, form) = match scheme.strip_prefix("rediss") {
         Some(form) => (true, form),
         None => match scheme.strip_prefix("redis") {
             Some(form) => (false, form),
-            None => return Err("has a scheme that is none of redis, rediss and memory"),
+            None => {
+                return Err("has a scheme that is none of redis, rediss, redis+unix and memory");
+            }
         },
     };
     if tls && !cfg!(feature = "tls") {
@@ -57,7 +63,7 @@ pub(super) fn parse(url: &str) -> Result<KvTarget, &'static str> {
             let mut hosts = hosts.into_iter();
             match (hosts.next(), hosts.next()) {
                 (Some((host, port)), None) => {
-                    Ok(KvTarget::Server(RedisAddress { host, port, login }))
+                    Ok(KvTarget::Server(RedisAddress::new(host, port, login)))
                 }
                 _ => Err("names several servers; say redis-cluster:// or redis-sentinel://"),
             }
@@ -74,6 +80,10 @@ pub(super) fn parse(url: &str) -> Result<KvTarget, &'static str> {
             Ok(KvTarget::Sentinel {
                 sentinels,
                 master: decoded(master)?,
+                sentinel_login: RedisLogin {
+                    tls,
+                    ..RedisLogin::default()
+                },
                 login,
             })
         }
@@ -86,6 +96,46 @@ pub(super) fn parse(url: &str) -> Result<KvTarget, &'static str> {
         }
         _ => Err("has a scheme that is none of redis, redis-sentinel and redis-cluster"),
     }
+}
+
+/// Reads what is behind the scheme of a Unix socket, such as `//user:password@/run/redis.sock?db=1`. As other clients
+/// write it, the login may also be behind the `?`.
+fn read_socket(rest: &str) -> Result<KvTarget, &'static str> {
+    if !cfg!(unix) {
+        return Err("names a Unix socket, which this platform has not");
+    }
+    if rest.contains('#') {
+        return Err("has a #, which is percent-encoded in a password");
+    }
+    let (place, query) = match rest.split_once('?') {
+        Some((place, query)) => (place, Some(query)),
+        None => (rest, None),
+    };
+    let place = place.strip_prefix("//").unwrap_or(place);
+    let (account, path) = match place.find('/') {
+        Some(0) => (None, place),
+        Some(at) => match place.split_at(at) {
+            (account, path) if account.ends_with('@') => (account.strip_suffix('@'), path),
+            _ => return Err("names a host before the path of its socket"),
+        },
+        None => return Err("does not name its socket by a path from the root"),
+    };
+    let mut login = read_account(account)?;
+    for setting in query.into_iter().flat_map(|query| query.split('&')) {
+        let Some((name, value)) = setting.split_once('=') else {
+            return Err("has a setting behind its ? that is not of the form name=value");
+        };
+        match name {
+            "db" => login.database = read_database(value)?,
+            "user" | "username" => login.user = Some(decoded(value)?),
+            "pass" | "password" => login.password = Some(Secret::new(decoded(value)?)),
+            _ => return Err("has a setting behind its ? that is none of db, user and pass"),
+        }
+    }
+    Ok(KvTarget::Socket {
+        path: PathBuf::from(decoded(path)?),
+        login,
+    })
 }
 
 fn decoded(text: &str) -> Result<String, &'static str> {
@@ -185,6 +235,8 @@ mod tests {
                 "redis-sentinel://a:26379,b:7/main",
             ),
             ("redis-cluster://a:1,b:2", "redis-cluster://a:1,b:2"),
+            ("unix:/a.sock", "redis+unix:///a.sock"),
+            ("valkey+unix:///a%20b.sock?db=1", "redis+unix:///a b.sock"),
         ] {
             assert_eq!(parse(url)?.to_string(), shown);
         }
@@ -194,6 +246,24 @@ mod tests {
         assert_eq!(address.login.user.as_deref(), Some("u"));
         assert_eq!(address.login.password, Some(Secret::new("p@w")));
         assert_eq!(address.login.database, 3);
+        Ok(())
+    }
+
+    #[test]
+    fn the_login_of_a_socket_stands_before_it_or_behind() -> Result<(), &'static str> {
+        for url in [
+            "redis+unix://u:p%40w@/a.sock?db=3",
+            "unix:///a.sock?db=3&user=u&pass=p%40w",
+            "unix:/a.sock?username=u&password=p%40w&db=3",
+        ] {
+            let KvTarget::Socket { path, login } = parse(url)? else {
+                return Err("is no socket");
+            };
+            assert_eq!(path, PathBuf::from("/a.sock"));
+            assert_eq!(login.user.as_deref(), Some("u"));
+            assert_eq!(login.password, Some(Secret::new("p@w")));
+            assert_eq!(login.database, 3);
+        }
         Ok(())
     }
 
@@ -212,6 +282,11 @@ mod tests {
             "redis-sentinel://h",
             "redis-cluster://h/1",
             "memory:x",
+            "unix:a.sock",
+            "unix://host/a.sock",
+            "unix:///a.sock?db",
+            "unix:///a.sock?timeout=1",
+            "unix:///a.sock#1",
         ] {
             assert!(parse(url).is_err(), "{url}");
         }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use redis::{RedisError, ServerError, ServerErrorKind};
 use shelfmark_core::{Error, ErrorKind};
 
+use super::dial::Dial;
+use super::encryption;
 use crate::failure::{OutcomeUnknown, full, not_a_number, overflow, timed_out, wrong_type};
 use crate::limits::{invalid, too_many};
 
@@ -78,10 +80,36 @@ pub(super) fn silent(place: &str, timeout: Duration, intent: Intent) -> Error {
 }
 
 /// Why a connection could not be made, without the server's own words.
-pub(super) fn reason(error: &RedisError) -> String {
+pub(super) fn reason(error: &RedisError, dial: &Dial) -> String {
+    if let Some(mistrust) = encryption::mistrust(error) {
+        return mistrust.reason;
+    }
+    let reason = words(error, dial.is_encrypted());
+    let whose = match dial.has_sentinels() {
+        true => " (the master's in the URL, the sentinels' in REDIS_SENTINEL_PASSWORD)",
+        false => "",
+    };
+    match is_refusal(error) {
+        true => format!(
+            "{reason}; check user and password{whose}, database number and version (6.2 or newer is needed)"
+        ),
+        false => reason,
+    }
+}
+
+fn words(error: &RedisError, is_encrypted: bool) -> String {
     match error.code() {
         Some(code) => format!("it answered {code}"),
+        None if error.is_timeout() && is_encrypted => {
+            "it did not answer in time; does its port speak TLS?".to_owned()
+        }
         None if error.is_timeout() => "it did not answer in time".to_owned(),
+        None if error.is_connection_dropped()
+            && !error.is_connection_refusal()
+            && !is_encrypted =>
+        {
+            "it hung up before it answered; does its port want rediss://?".to_owned()
+        }
         None if error.is_io_error() => error.to_string(),
         None => error.category().to_owned(),
     }
@@ -89,22 +117,23 @@ pub(super) fn reason(error: &RedisError) -> String {
 
 /// Whether trying to connect again is pointless until somebody changes a setting.
 pub(super) fn is_refusal(error: &RedisError) -> bool {
-    matches!(
+    let is_setting = matches!(
         error.kind(),
         redis::ErrorKind::AuthenticationFailed
             | redis::ErrorKind::InvalidClientConfig
             | redis::ErrorKind::RESP3NotSupported
             | redis::ErrorKind::Server(ServerErrorKind::NoPerm)
-    ) || error
+    );
+    let is_login = error
         .code()
-        .is_some_and(|code| matches!(code, "WRONGPASS" | "NOAUTH"))
+        .is_some_and(|code| matches!(code, "WRONGPASS" | "NOAUTH"));
+    is_setting || is_login || encryption::mistrust(error).is_some_and(|it| it.is_final)
 }
 
-/// The login is wrong.
+/// The login is wrong, or one of both sides does not believe the other.
 pub(super) fn login_refused(place: &str, reason: &str) -> Error {
-    Error::new(ErrorKind::InvalidConfig).with_detail(format!(
-        "{place} refuses us: {reason}; check user, password, database number and its version (6.2 or newer is needed)"
-    ))
+    Error::new(ErrorKind::InvalidConfig)
+        .with_detail(format!("{place} and we do not agree: {reason}"))
 }
 
 /// The server has refused a command; it did nothing.

@@ -21,6 +21,8 @@ use super::error::{Failure, Intent, is_refusal, login_refused, lost, reason, sil
 
 /// How long nothing is answered on a connection before it is given up.
 const SILENCE: Duration = Duration::from_secs(1);
+/// How much longer than an attempt to connect one waits for what it says.
+const VERDICT: Duration = Duration::from_millis(20);
 /// Pauses between attempts to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LAST_PAUSE: Duration = Duration::from_millis(500);
@@ -108,9 +110,10 @@ impl Link {
         &self.dial
     }
 
-    /// Waits until the connection is there.
+    /// Waits until the connection is there, for one whole attempt: it ends in time to say why it failed.
     pub(super) async fn ready(&self, timeout: Duration) -> Result<()> {
-        self.wire(Instant::now() + timeout, timeout).await.map(drop)
+        let deadline = Instant::now() + timeout + VERDICT;
+        self.wire(deadline, timeout).await.map(drop)
     }
 
     async fn wire(&self, deadline: Instant, timeout: Duration) -> Result<Arc<Wire>> {
@@ -266,7 +269,7 @@ async fn keep(dial: Dial, status: watch::Sender<Status>) {
             }
             Err(error) => {
                 let is_refusal = is_refusal(&error);
-                let reason: Arc<str> = Arc::from(reason(&error));
+                let reason: Arc<str> = Arc::from(reason(&error, &dial));
                 tracing::debug!(place, %reason, "no connection");
                 status.send_replace(Status::Down {
                     reason: Some(reason),

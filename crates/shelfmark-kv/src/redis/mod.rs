@@ -4,10 +4,12 @@
 //! so has each list that somebody waits for.
 
 mod answer;
+mod at_once;
 mod bell;
 mod cluster;
 mod collections;
 mod dial;
+mod encryption;
 mod error;
 mod hub;
 mod link;
@@ -25,7 +27,7 @@ use shelfmark_core::{Clock, Result};
 pub(crate) use self::bell::Waiting;
 
 use self::bell::Bells;
-use self::dial::{Dial, Place};
+use self::dial::{Dial, Manner, Place};
 use self::error::{Failure, Intent};
 use self::hub::Hub;
 use self::nodes::Nodes;
@@ -83,9 +85,9 @@ fn on_key_with_room(name: &str, key: &str, bytes: usize) -> Cmd {
 
 impl Redis {
     pub(crate) async fn connect(config: &KvConfig) -> Result<Redis> {
-        let dial = |place, login: &crate::config::RedisLogin| Dial {
-            place,
+        let manner = |login: &crate::config::RedisLogin| Manner {
             login: login.clone(),
+            tls: config.tls.clone(),
             timeout: config.connect_timeout,
         };
         let nodes = match &config.target {
@@ -93,22 +95,25 @@ impl Redis {
             KvTarget::InProcess => return Err(link::unexpected()),
             KvTarget::Server(address) => {
                 let place = Place::Server(address.host.clone(), address.port);
-                Nodes::one(dial(place, &address.login))
+                Nodes::one(Dial::new(place, manner(&address.login)))
+            }
+            KvTarget::Socket { path, login } => {
+                Nodes::one(Dial::new(Place::Socket(path.clone()), manner(login)))
             }
             KvTarget::Sentinel {
                 sentinels,
                 master,
                 login,
+                sentinel_login,
             } => {
                 let place = Place::Sentinels {
                     sentinels: sentinels.clone(),
                     master: master.clone(),
+                    login: sentinel_login.clone(),
                 };
-                Nodes::one(dial(place, login))
+                Nodes::one(Dial::new(place, manner(login)))
             }
-            KvTarget::Cluster { nodes, login } => {
-                Nodes::cluster(nodes.clone(), login.clone(), config.connect_timeout)
-            }
+            KvTarget::Cluster { nodes, login } => Nodes::cluster(nodes.clone(), manner(login)),
         };
         let nodes = Arc::new(nodes);
         if !config.lazy {

@@ -7,10 +7,9 @@ use redis::{Cmd, Pipeline, Value};
 use shelfmark_core::Result;
 
 use super::cluster::Cluster;
-use super::dial::Dial;
+use super::dial::{Dial, Manner};
 use super::error::{Failure, Intent};
 use super::link::{Link, Request, only};
-use crate::config::RedisLogin;
 
 #[derive(Debug)]
 pub(super) enum Nodes {
@@ -23,12 +22,8 @@ impl Nodes {
         Nodes::One(Link::start(dial))
     }
 
-    pub(super) fn cluster(
-        seeds: Vec<(String, u16)>,
-        login: RedisLogin,
-        connect_timeout: Duration,
-    ) -> Nodes {
-        Nodes::Cluster(Cluster::start(seeds, login, connect_timeout))
+    pub(super) fn cluster(seeds: Vec<(String, u16)>, manner: Manner) -> Nodes {
+        Nodes::Cluster(Cluster::start(seeds, manner))
     }
 
     /// Waits until the server, or the cluster's map, is there.

@@ -8,8 +8,11 @@
 
 mod availability;
 mod cancellation;
+#[cfg(feature = "tls")]
+mod encryption;
 mod messages;
 mod outcomes;
+mod places;
 mod proxy;
 mod topology;
 

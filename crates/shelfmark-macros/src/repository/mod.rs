@@ -1,18 +1,21 @@
 //! `#[repository]`: a trait whose methods are statements.
 //!
 //! What stands at a method is read ([`parse`]), its signature is checked ([`method`]), both together become a plan
-//! ([`crud`], [`rows`], [`delete`], [`written`]), and the plans become code ([`expand`], [`dynamic`]). A method that is refused keeps its
-//! place in the trait, so that one mistake is one error.
+//! ([`crud`], [`rows`], [`delete`], [`written`]), a cache stands around it ([`caching`]), and the plans become code
+//! ([`expand`], [`dynamic`]). A method that is refused keeps its place in the trait, so that one mistake is one error.
 
+mod caching;
 mod crud;
 mod delete;
 mod dynamic;
 mod expand;
+mod lifetime;
 mod method;
 mod parse;
 mod plan;
 mod rows;
 mod slots;
+mod template;
 mod written;
 
 use proc_macro2::TokenStream;
@@ -20,6 +23,7 @@ use quote::quote;
 use syn::spanned::Spanned as _;
 use syn::{Error, ItemTrait, Path, Result, TraitItem, TraitItemFn};
 
+use self::caching::Does;
 use self::crud::Attribute;
 use self::expand::{Item, Names};
 use self::method::Method;
@@ -130,10 +134,20 @@ fn plan(method: &Method, declaration: Declaration, entity: Option<&Path>) -> Res
         name,
         span,
         operation,
+        caching,
     } = declaration;
-    match operation {
+    let mut errors = Errors::default();
+    let around = errors.take(caching.around(method, &Does::of(&operation)));
+    let planned = errors.take(match operation {
         Operation::Query(sql) => written::query(method, sql, entity),
         Operation::Exec(sql) => written::exec(method, sql, entity),
         Operation::Crud(crud) => crud::plan(method, &crud, &Attribute { name, span }, entity),
-    }
+    });
+    let (Some(around), Some(mut plan)) = (around, planned) else {
+        errors.finish(())?;
+        return Err(method.answer_error("unknown return type"));
+    };
+    plan.doc.push_str(&around.doc);
+    plan.body = around.wrap(method, &plan.body);
+    Ok(plan)
 }

@@ -6,6 +6,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Error, LitStr, Meta, Path, Result, Token, parenthesized};
 
+use super::caching::Caching;
 use crate::fields::Errors;
 use crate::query_text::{Scope, Sql, Texts};
 use crate::suggest::nearest;
@@ -28,8 +29,8 @@ const OPERATIONS: [&str; 14] = [
     "exec",
 ];
 
-/// Attributes of a later version, told apart from attributes of other crates.
-const LATER: [&str; 2] = ["cached", "evicts"];
+/// The attributes that say what it has to do with a cache.
+const CACHING: [&str; 2] = ["cached", "evicts"];
 
 /// What stands in `#[repository(…)]`.
 #[derive(Default)]
@@ -79,6 +80,7 @@ pub(crate) struct Declaration {
     pub(crate) name: String,
     pub(crate) span: Span,
     pub(crate) operation: Operation,
+    pub(super) caching: Caching,
 }
 
 /// What a method does.
@@ -136,20 +138,18 @@ pub(crate) fn is_ours(attribute: &Attribute) -> bool {
     attribute
         .path()
         .get_ident()
-        .is_some_and(|name| OPERATIONS.iter().chain(&LATER).any(|known| name == known))
+        .is_some_and(|name| OPERATIONS.iter().chain(&CACHING).any(|known| name == known))
 }
 
 /// Reads what the method's attributes say it does; `None` when none of them is ours.
 pub(crate) fn declaration(method: &Ident, attributes: &[Attribute]) -> Result<Option<Declaration>> {
     let mut errors = Errors::default();
     let mut found: Option<&Attribute> = None;
+    let mut caching = Caching::default();
     for attribute in attributes.iter().filter(|attribute| is_ours(attribute)) {
         let name = name_of(attribute);
-        if LATER.contains(&name.as_str()) {
-            errors.push(Error::new_spanned(
-                attribute,
-                format!("#[{name}] is not supported yet; it comes with a later version"),
-            ));
+        if CACHING.contains(&name.as_str()) {
+            errors.take(caching.read(attribute));
         } else if let Some(first) = found {
             errors.push(Error::new_spanned(
                 attribute,
@@ -162,7 +162,12 @@ pub(crate) fn declaration(method: &Ident, attributes: &[Attribute]) -> Result<Op
             found = Some(attribute);
         }
     }
-    let read = found.map(read).transpose();
+    if found.is_none()
+        && let Some(error) = caching.alone()
+    {
+        errors.push(error);
+    }
+    let read = found.map(|found| read(found, caching)).transpose();
     let declaration = errors.take(read).flatten();
     errors.finish(declaration)
 }
@@ -175,7 +180,7 @@ fn name_of(attribute: &Attribute) -> String {
         .unwrap_or_default()
 }
 
-fn read(attribute: &Attribute) -> Result<Declaration> {
+fn read(attribute: &Attribute, caching: Caching) -> Result<Declaration> {
     let name = name_of(attribute);
     let operation = match name.as_str() {
         "query" => Operation::Query(written(attribute, &name)?),
@@ -213,6 +218,7 @@ fn read(attribute: &Attribute) -> Result<Declaration> {
         name,
         span: attribute.path().span(),
         operation,
+        caching,
     })
 }
 
@@ -269,7 +275,7 @@ fn ignores_conflicts(attribute: &Attribute) -> Result<bool> {
 }
 
 /// Reads `name = …` items; `take` says whether it knows the name.
-fn options(
+pub(super) fn options(
     attribute: &Attribute,
     wanted: &str,
     mut take: impl FnMut(&Ident, ParseStream<'_>) -> Result<bool>,

@@ -45,7 +45,7 @@ impl<'m> Call<'m> {
         let args = &self.args;
         quote_spanned! {row.span()=>
             ::shelfmark::__private::slots::#function::<#row>(
-                ::shelfmark::__private::Executor::handle(self),
+                __handle,
                 &STATEMENT,
                 #args,
             )
@@ -59,7 +59,7 @@ impl<'m> Call<'m> {
         let args = &self.args;
         quote_spanned! {row.span()=>
             ::shelfmark::__private::call::#function::<#row>(
-                ::shelfmark::__private::Executor::handle(self),
+                __handle,
                 &STATEMENT,
                 #args,
             )
@@ -71,7 +71,7 @@ impl<'m> Call<'m> {
         let args = &self.args;
         quote! {
             ::shelfmark::__private::call::#function(
-                ::shelfmark::__private::Executor::handle(self),
+                __handle,
                 &STATEMENT,
                 #args,
             )
@@ -95,7 +95,7 @@ impl<'m> Call<'m> {
         let args = &self.args;
         quote! {
             ::shelfmark::__private::call::stream::<#row>(
-                ::shelfmark::__private::Executor::handle(self),
+                __handle,
                 &STATEMENT,
                 #args,
             )
@@ -136,9 +136,9 @@ pub(crate) fn found(method: &Method, count: TokenStream) -> TokenStream {
     }
 }
 
-/// The handle that a method's statement runs on.
+/// The handle that a method's statement runs on, which stands in front of every body.
 pub(crate) fn handle() -> TokenStream {
-    quote!(::shelfmark::__private::Executor::handle(self))
+    quote!(__handle)
 }
 
 /// `()` for a call that gives a number.

@@ -104,7 +104,7 @@ impl Filled {
         let mut args = method.args_besides(&self.arguments());
         if let Some(Argument { ident, ty, .. }) = &self.filters {
             args = quote_spanned! {ty.span()=>
-                #args.filters(::shelfmark::__private::Executor::handle(self), &#ident)
+                #args.filters(__handle, &#ident)
             };
         }
         if let Some(Argument { ident, ty, .. }) = &self.sort {

@@ -9,6 +9,7 @@ use super::View;
 use super::field::{EdgeField, Kind};
 use super::order::{Column, Side};
 use crate::naming;
+use crate::shape;
 use crate::statement::StatementSource;
 
 impl View<'_> {
@@ -31,6 +32,7 @@ impl View<'_> {
             }
         });
         let assembled = self.assembled(&futures);
+        let shape = shape::along(self.input, &TokenStream::new());
         // The type of the roots is blamed where it is no entity.
         let root_entity = quote_spanned! {root.span()=>
             <#root as ::shelfmark::__private::View>::Root
@@ -51,6 +53,7 @@ impl View<'_> {
                     ::std::boxed::Box::pin(async move { #assembled })
                 }
             }
+            #shape
             const _: usize =
                 <#name as ::shelfmark::__private::View>::A_VIEW_NEVER_CONTAINS_ITSELF;
             #[automatically_derived]

@@ -19,9 +19,11 @@ pub trait Shows {
     #[find(by = "title")]
     async fn with_options(&self, title: &str) -> Result<Option<Show>>;
 
-    #[find]
     #[cached(key = "show:{show_id}", ttl = "5m")]
-    async fn cached(&self, show_id: &str) -> Result<Option<Show>>;
+    async fn only_cached(&self, show_id: &str) -> Result<Option<Show>>;
+
+    #[evicts(key = "show:{show_id}")]
+    async fn only_evicts(&self, show_id: &str) -> Result<()>;
 }
 
 fn main() {}

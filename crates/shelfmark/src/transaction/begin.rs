@@ -6,16 +6,14 @@ use std::time::{Duration, Instant};
 
 use shelfmark_core::{BeginOptions, Error, ErrorKind, Isolation, Result, Session};
 
-use super::channel::{Level, Shared as TxShared};
+use super::channel::{Ending, Level, Shared as TxShared};
+use super::commit::commit_evicting;
 use super::handle::Tx;
 use super::retry;
 use crate::db::Shared;
-use crate::direct::Limits;
 use crate::scope::Scope;
 use crate::testing::Step;
 
-/// What the outer deadline of a commit leaves to the engine's own.
-const COMMIT_GRACE: Duration = Duration::from_secs(5);
 /// Longer than any process lives.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
@@ -179,7 +177,11 @@ impl Transaction {
         let idle = tokio::time::timeout(limits.statement_timeout, gate.lock_owned()).await;
         open.level.close();
         let lost_race = open.shared.lost_race();
-        let (session, effects) = open.shared.end();
+        let Ending {
+            session,
+            effects,
+            evictions,
+        } = open.shared.end();
         // Where there is no answer to give, dropping the session rolls back; a statement that still runs is stopped
         // with it.
         let late = |detail: String| {
@@ -216,8 +218,13 @@ impl Transaction {
                 };
             }
         };
+        let outdated = self
+            .db
+            .cache
+            .as_ref()
+            .map(|attached| (attached, &evictions));
         match (answer, open.shared.aborted()) {
-            (Ok(answer), None) => match commit(&*session, limits).await {
+            (Ok(answer), None) => match commit_evicting(&*session, limits, outdated).await {
                 Ok(()) => {
                     open.committed();
                     drop(session);
@@ -295,20 +302,6 @@ async fn before<T>(deadline: Instant, work: impl Future<Output = Result<T>>) -> 
         .unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::Timeout)
                 .with_detail("timed out: the transaction's deadline passed before it had begun"))
-        })
-}
-
-/// Commits. The engine has a deadline of its own for the answer and then finds out, over another connection, what became
-/// of the transaction; this one is for an engine that does neither.
-pub(crate) async fn commit(session: &dyn Session, limits: &Limits) -> Result<()> {
-    let within = limits.statement_timeout + limits.acquire_timeout + COMMIT_GRACE;
-    tokio::time::timeout(within, session.commit())
-        .await
-        .unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::CommitUnknown).with_detail(format!(
-                "COMMIT was not answered within {}ms; the transaction may or may not be committed",
-                within.as_millis()
-            )))
         })
 }
 

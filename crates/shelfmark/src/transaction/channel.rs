@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use shelfmark_core::cache::Evictions;
 use shelfmark_core::{
     BoxFuture, BoxStream, Call, Channel, Clock, Demand, Dialect, Error, ErrorKind, Result, RowSink,
     Session, Tenant, Type, ValueRef,
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     clock: Clock,
     /// Whose rows the transaction may see.
     tenant: Option<Tenant>,
+    has_cache: bool,
     /// When the whole transaction must have ended.
     pub(super) deadline: Instant,
     /// Locked for moments only, never while waiting.
@@ -44,6 +46,16 @@ struct State {
     /// Whether a statement lost a race, so that the whole may be run again.
     lost_race: bool,
     effects: Effects,
+    /// What the commit makes outdated. What was noted inside of a savepoint that is undone stays: dropping too much does
+    /// no harm.
+    evictions: Evictions,
+}
+
+/// What is left of a transaction whose scope has ended.
+pub(super) struct Ending {
+    pub(super) session: Option<Arc<dyn Session>>,
+    pub(super) effects: Effects,
+    pub(super) evictions: Evictions,
 }
 
 #[derive(Clone)]
@@ -94,12 +106,14 @@ impl Shared {
             limits: db.limits.clone(),
             clock: db.clock.clone(),
             tenant: db.tenant.clone(),
+            has_cache: db.cache.is_some(),
             deadline,
             state: Mutex::new(State {
                 session: Some(session),
                 aborted: None,
                 lost_race: false,
                 effects: Effects::default(),
+                evictions: Evictions::new(),
             }),
         })
     }
@@ -109,11 +123,26 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the session and the effects: the scope has ended, and every handle answers `TransactionClosed` from now
+    /// Takes the session and what waits for the commit: the scope has ended, and every handle answers `TransactionClosed` from now
     /// on. The effects go too, because one may hold a handle of the transaction that holds it.
-    pub(super) fn end(&self) -> (Option<Arc<dyn Session>>, Effects) {
+    pub(super) fn end(&self) -> Ending {
         let mut state = self.state();
-        (state.session.take(), std::mem::take(&mut state.effects))
+        Ending {
+            session: state.session.take(),
+            effects: std::mem::take(&mut state.effects),
+            evictions: std::mem::take(&mut state.evictions),
+        }
+    }
+
+    /// Notes what the commit makes outdated; false when the scope has ended, so that no commit will come.
+    pub(super) fn note_evictions(&self, evictions: Evictions) -> bool {
+        let mut state = self.state();
+        let open = state.session.is_some();
+        // Without a cache there is nothing to drop.
+        if open && self.has_cache {
+            state.evictions.add(evictions);
+        }
+        open
     }
 
     /// Adds an effect; false when the scope has ended, so that no commit will come.
@@ -359,6 +388,12 @@ impl Channel for TxChannel {
 
     fn tenant(&self) -> Option<&Tenant> {
         self.shared.tenant.as_ref()
+    }
+
+    /// Notes them for the commit. When the scope has ended, the call that follows is refused.
+    fn evicting(&self, evictions: Evictions) -> Option<Arc<dyn Channel>> {
+        self.shared.note_evictions(evictions);
+        None
     }
 
     fn fetch<'a>(

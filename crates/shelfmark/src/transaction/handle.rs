@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use shelfmark_core::cache::Evictions;
 use shelfmark_core::{Error, Executor, Handle, Result};
 
-use super::channel::{Level, Shared, TxChannel};
+use super::channel::{Level, Shared, TxChannel, closed};
 use super::effect::{Effect, waiting};
 use crate::scope::Scope;
 use crate::testing::Step;
@@ -129,6 +130,35 @@ impl Tx {
         };
         open.ended = true;
         answer
+    }
+
+    /// Drops what `evictions` names from the database's [cache](crate::Db::with_cache) when the transaction is committed,
+    /// before its call returns and before its effects run: for SQL that writes without `#[evicts]`. A transaction that is
+    /// rolled back drops nothing. Of a tenant's transaction, the tenant's.
+    ///
+    /// ```
+    /// use shelfmark::prelude::*;
+    /// # use shelfmark::Evictions;
+    ///
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let db = Db::memory().await?;
+    /// # db.execute(sql!("CREATE TABLE shows (id TEXT NOT NULL, title TEXT NOT NULL) STRICT")).await?;
+    /// db.transaction(async |tx| {
+    ///     tx.execute(sql!("UPDATE shows SET title = upper(title)")).await?;
+    ///     tx.evict(Evictions::new().tag("shows"))
+    /// })
+    /// .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `TransactionClosed` when the scope has ended.
+    pub fn evict(&self, evictions: Evictions) -> Result<()> {
+        let evictions = self.handle.own(evictions);
+        match self.channel.shared.note_evictions(evictions) {
+            true => Ok(()),
+            false => Err(closed().with_method("Tx::evict")),
+        }
     }
 
     /// Runs `effect` once the whole transaction is committed, and never when it is rolled back.

@@ -2,11 +2,12 @@
 
 mod begin;
 mod channel;
+mod commit;
 mod effect;
 mod handle;
 mod retry;
 
 pub use begin::Transaction;
-pub(crate) use begin::commit;
+pub(crate) use commit::commit_evicting;
 pub use effect::Effect;
 pub use handle::Tx;

@@ -110,6 +110,7 @@ async function open(id) {
       ...names("Made in", show.countries, "country"),
     );
     if (show.date_added) about.append(element("dt", "In the catalogue since"), element("dd", show.date_added));
+    if (show.views) about.append(element("dt", "Looked at"), element("dd", show.views === 1 ? "once" : `${show.views} times`));
     const body = document.getElementById("details-body");
     body.replaceChildren(title, element("p", facts, "facts"));
     if (show.description) body.append(element("p", show.description));

@@ -16,6 +16,7 @@ use super::source::Source;
 /// Every variable of this file, for the search of slips.
 pub(super) const NAMES: &[&str] = &[
     "DATABASE_ACQUIRE_TIMEOUT",
+    "DATABASE_CACHE_NOTIFY",
     "DATABASE_ECHO",
     "DATABASE_IDLE_TIMEOUT",
     "DATABASE_MAX_LIFETIME",
@@ -44,6 +45,7 @@ pub(super) struct Settings {
     slow: Option<Option<Duration>>,
     echo: Option<bool>,
     misuse: Option<Misuse>,
+    cache_notify: Option<bool>,
     /// Whether the maximum is given wrongly, so that nothing can be compared with it.
     pool_max_is_faulty: bool,
 }
@@ -68,6 +70,7 @@ impl Settings {
             slow: read.slow("DATABASE_SLOW"),
             echo: read.switch("DATABASE_ECHO"),
             misuse: read.misuse("DATABASE_MISUSE"),
+            cache_notify: read.switch("DATABASE_CACHE_NOTIFY"),
         }
     }
 
@@ -112,6 +115,7 @@ impl Settings {
         config.slow = self.slow.unwrap_or(config.slow);
         config.echo = self.echo.unwrap_or(config.echo);
         config.misuse = self.misuse.unwrap_or(config.misuse);
+        config.cache_notify = self.cache_notify.unwrap_or(config.cache_notify);
         config
     }
 }

@@ -22,6 +22,7 @@ fn every_setting_is_read() {
         ("DATABASE_SLOW", "1s"),
         ("DATABASE_ECHO", "on"),
         ("DATABASE_MISUSE", "error"),
+        ("DATABASE_CACHE_NOTIFY", "off"),
     ])
     .unwrap();
     let pool = config.pool;
@@ -35,6 +36,7 @@ fn every_setting_is_read() {
     assert_eq!(config.slow, Some(Duration::from_secs(1)));
     assert!(config.echo);
     assert_eq!(config.misuse, Misuse::Error);
+    assert!(!config.cache_notify);
 }
 
 #[test]

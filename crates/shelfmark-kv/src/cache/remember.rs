@@ -1,0 +1,84 @@
+//! The value, or computing it once.
+
+mod here;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use shelfmark_core::cache::{Cacheable, Codec, Keep, Stored, Wanted};
+use shelfmark_core::{Error, ErrorKind};
+
+use super::{Cache, Tier};
+
+impl Cache {
+    /// The value of `key`, from the cache or from `compute`, which runs in this task, at most once, and only when it is
+    /// needed. What it answers is kept as `keep` says: a time, or a [`Keep`] with more.
+    ///
+    /// Of many who ask for a key at once one computes, in each process, and on Redis of all processes. The others wait for
+    /// him, for `CACHE_WAIT` at most. When he fails or is dropped, the next one takes over with his own `compute`.
+    ///
+    /// Do not ask for a key while computing it: that waits for itself until `CACHE_WAIT` has passed.
+    ///
+    /// # Errors
+    /// What `compute` answers, which is never kept; `InvalidInput` for a key, a tag, a time to live or a jitter that no
+    /// cache can take; `Timeout` when somebody else computes for too long. A cache that fails is no error.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the computation, if it is ours, and the next who waits takes over.
+    pub async fn remember<T, E, F, Fut>(
+        &self,
+        key: &str,
+        keep: impl Into<Keep> + Send,
+        compute: F,
+    ) -> Result<T, E>
+    where
+        T: Cacheable,
+        E: From<Error>,
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        let named = |error: Error| error.with_method("Cache::remember");
+        let wanted = self
+            .wanted(key, T::SHAPE, keep.into(), Codec::of::<T>())
+            .map_err(named)?;
+        let compute = async || -> Result<Stored, E> {
+            let value: Stored = Arc::new(compute().await?);
+            Ok(value)
+        };
+        let stored = self.obtain(&wanted, compute).await?;
+        match stored.downcast::<T>() {
+            // The only one who holds it need not copy it.
+            Ok(value) => Ok(Arc::unwrap_or_clone(value)),
+            // Whatever is found or computed has been asked for its type.
+            Err(_) => {
+                let error = Error::new(ErrorKind::Other);
+                Err(named(error.with_detail("the cache holds a value of another type")).into())
+            }
+        }
+    }
+
+    pub(super) async fn obtain<E, F, Fut>(
+        &self,
+        wanted: &Wanted<'_>,
+        compute: F,
+    ) -> Result<Stored, E>
+    where
+        E: From<Error>,
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Result<Stored, E>> + Send,
+    {
+        match &self.inner.tier {
+            Tier::Local(local) => self.obtain_here(local, wanted, compute).await,
+        }
+    }
+
+    fn late(&self) -> Error {
+        Error::new(ErrorKind::Timeout)
+            .with_method("Cache::remember")
+            .with_detail(format!(
+                "waited {:?} for what somebody else computes for the same key; find out what it waits for, or raise \
+                 CACHE_WAIT",
+                self.inner.config.wait
+            ))
+    }
+}
