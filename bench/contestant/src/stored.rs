@@ -39,6 +39,25 @@ impl Entries {
             .map(|(key, value)| (key.as_str(), value.as_slice()))
     }
 
+    /// All of them as texts, which they are.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter()
+            .map(|(key, value)| (key, str::from_utf8(value).unwrap_or_default()))
+    }
+
+    /// The one of `values`, in the order of the keys, that the same number chooses.
+    ///
+    /// # Panics
+    /// Never, unless there are no values.
+    #[must_use]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the remainder is less than the length"
+    )]
+    pub fn chosen<T>(values: &[T], choice: u64) -> &T {
+        &values[usize::try_from(choice % values.len() as u64).unwrap_or_default()]
+    }
+
     /// The one that a random number chooses.
     #[must_use]
     pub fn choose(&self, choice: u64) -> (&str, &[u8]) {

@@ -64,7 +64,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let all = parts::all();
     if arguments.list {
         for part in &all {
-            println!("{:24} {}", part.name, part.about);
+            println!("{:24} {}", part.name, part.title());
         }
         return Ok(());
     }

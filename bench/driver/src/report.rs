@@ -51,13 +51,23 @@ pub(crate) fn table(part: &Part, size: Size, rows: &[Row]) -> String {
     let fastest = best(|role| role == Role::Peer);
     let limit = best(|role| role == Role::Limit);
     let mut text = format!("{}:\n\n", heading(part, size));
-    text.push_str(
-        "| contestant | per second | beside the fastest peer | beside the limit | p50 µs | p99 µs | max µs | \
+    let unit = part
+        .rows_each(size)
+        .map_or("per second", |_| "rows per second");
+    _ = write!(
+        text,
+        "| contestant | {unit} | beside the fastest peer | beside the limit | p50 µs | p99 µs | max µs | \
          peak memory MiB | client CPU µs each | server CPU µs each |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for row in rows.iter().filter(|row| !row.runs.is_empty()) {
-        line(&mut text, row, fastest, limit);
+        line(
+            &mut text,
+            row,
+            part.rows_each(size).unwrap_or(1),
+            fastest,
+            limit,
+        );
     }
     let mut notes = String::new();
     for row in rows {
@@ -88,7 +98,7 @@ fn heading(part: &Part, size: Size) -> String {
     }
 }
 
-fn line(text: &mut String, row: &Row, fastest: Option<f64>, limit: Option<f64>) {
+fn line(text: &mut String, row: &Row, factor: u64, fastest: Option<f64>, limit: Option<f64>) {
     let per_second = row.per_second();
     let beside = |other: Option<f64>| {
         cell(per_second.zip(other), |(own, other)| {
@@ -103,7 +113,7 @@ fn line(text: &mut String, row: &Row, fastest: Option<f64>, limit: Option<f64>) 
     };
     let cells = [
         mark(row.entrant),
-        cell(per_second, grouped),
+        cell(per_second.map(|ops| ops * factor as f64), grouped),
         beside(fastest),
         beside(limit),
         cell(row.median(|run| Some(run.p50_us)), micros),

@@ -72,10 +72,53 @@ const PROCESS: [Entrant; 3] = [
     peer("moka, sync", "kv/moka", "sync"),
 ];
 
+const CACHE: [Entrant; 3] = [
+    ours("shelfmark-kv, Cache::in_process", "kv/shelfmark", "cache"),
+    peer("moka, future", "kv/moka", "future"),
+    peer("moka, sync", "kv/moka", "sync"),
+];
+
+const POSTGRES: [Entrant; 9] = [
+    ours("Shelfmark", "sql/shelfmark", "defaults"),
+    peer("sqlx, its defaults", "sql/sqlx", "defaults"),
+    peer("sqlx, no pre-ping, 16 connections", "sql/sqlx", "best"),
+    peer("sea-orm, its defaults", "sql/sea-orm", "defaults"),
+    peer("diesel-async, 16 connections", "sql/diesel-async", "best"),
+    peer("toasty, its defaults", "sql/toasty", "defaults"),
+    peer(
+        "deadpool-postgres, its defaults",
+        "sql/deadpool-postgres",
+        "defaults",
+    ),
+    peer(
+        "deadpool-postgres, 16 connections",
+        "sql/deadpool-postgres",
+        "large",
+    ),
+    limit(
+        "tokio-postgres, pipelined",
+        "sql/tokio-postgres",
+        "pipelined",
+    ),
+];
+
+const SQLITE: [Entrant; 7] = [
+    ours("Shelfmark", "sql/shelfmark", "defaults"),
+    peer("sqlx, its defaults", "sql/sqlx", "defaults"),
+    peer("sqlx, no pre-ping, 16 connections", "sql/sqlx", "best"),
+    peer("sea-orm, its defaults", "sql/sea-orm", "defaults"),
+    peer("diesel, a thread per task", "sql/diesel", "threads"),
+    peer("toasty, its defaults", "sql/toasty", "defaults"),
+    limit("rusqlite, a thread per task", "sql/rusqlite", "threads"),
+];
+
 /// Those that stand on a ground, in the order of their turns.
 pub(crate) fn entrants(ground: Ground) -> &'static [Entrant] {
     match ground {
+        Ground::Postgres => &POSTGRES,
+        Ground::Sqlite => &SQLITE,
         Ground::Redis => &REDIS,
         Ground::Process => &PROCESS,
+        Ground::Cache => &CACHE,
     }
 }

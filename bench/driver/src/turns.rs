@@ -1,6 +1,7 @@
 //! The turns: for each size of a part, round after round, each contestant once.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -36,19 +37,11 @@ pub(crate) fn take(parts: &[&Part], arguments: &Arguments) -> anyhow::Result<()>
             }
         }
     }
-    let mut is_first = true;
+    println!("{}", machine::describe(&folders, arguments)?);
     for part in parts {
-        if let Err(error) = grounds.prepare(part) {
-            println!("{}: left out, {error:#}.\n", part.about);
-            continue;
-        }
-        if is_first {
-            is_first = false;
-            println!("{}", machine::describe(&folders, arguments)?);
-        }
-        println!("### {} (`{}`)\n", part.about, part.name);
+        println!("### {} (`{}`)\n", part.title(), part.name);
         for size in sizes(part, arguments) {
-            let rows = at(part, size, &mut programs, &grounds, arguments);
+            let rows = at(part, size, &mut programs, &mut grounds, arguments);
             println!("{}", report::table(part, size, &rows));
         }
     }
@@ -82,19 +75,18 @@ fn at(
     part: &Part,
     size: Size,
     programs: &mut Programs,
-    grounds: &Grounds,
+    grounds: &mut Grounds,
     arguments: &Arguments,
 ) -> Vec<Row> {
     let mut rows: Vec<Row> = chosen(part, arguments).map(Row::new).collect();
     for round in 1..=arguments.rounds {
         for row in rows.iter_mut().filter(|row| row.why_not.is_none()) {
-            let mut order = grounds.order(part, size, arguments.seconds);
-            order.setting = row.entrant.setting.to_owned();
-            let answer = match programs_of(row.entrant, programs) {
-                Ok(program) => turn(program, &order),
-                Err(why) => Ok(Answer::Skipped(why)),
-            };
-            let answer = answer.unwrap_or_else(|error| Answer::Skipped(format!("{error:#}")));
+            let program = program_of(row.entrant, programs);
+            let answer = program.and_then(|program| {
+                let turn = take_turn(part, size, row.entrant, program, grounds, arguments);
+                turn.map_err(|error| format!("{error:#}"))
+            });
+            let answer = answer.unwrap_or_else(Answer::Skipped);
             match answer {
                 Answer::Measured(measured) => {
                     progress(part, size, round, row.entrant, &measured);
@@ -110,7 +102,28 @@ fn at(
     rows
 }
 
-fn programs_of<'a>(
+fn take_turn(
+    part: &Part,
+    size: Size,
+    entrant: &Entrant,
+    program: Option<&Path>,
+    grounds: &mut Grounds,
+    arguments: &Arguments,
+) -> anyhow::Result<Answer> {
+    let mut order = grounds.order(part, size, arguments.seconds)?;
+    order.setting = entrant.setting.to_owned();
+    let answer = match program {
+        Some(program) => turn(program, &order)?,
+        // Without a contestant of ours it is a program of the machine's packages.
+        None => limits::redis_benchmark(&order)?,
+    };
+    if matches!(answer, Answer::Measured(_)) {
+        grounds.check(part, &order)?;
+    }
+    Ok(answer)
+}
+
+fn program_of<'a>(
     entrant: &Entrant,
     programs: &'a mut Programs,
 ) -> Result<Option<&'a Path>, String> {
@@ -133,15 +146,14 @@ fn progress(part: &Part, size: Size, round: u32, entrant: &Entrant, measured: &M
     );
 }
 
-/// One turn of one contestant; without a program it is one of the machine's packages.
-fn turn(program: Option<&Path>, order: &Order) -> anyhow::Result<Answer> {
-    let Some(program) = program else {
-        return limits::redis_benchmark(order);
-    };
+/// One turn of one contestant.
+fn turn(program: &Path, order: &Order) -> anyhow::Result<Answer> {
     let mut child = Command::new(program)
         .arg(serde_json::to_string(order)?)
         // What the environment says of databases is not for contestants.
         .env_clear()
+        // Where wrk is.
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
         // No `.env` of anybody's lies above it.
         .current_dir("/")
         .stdin(Stdio::null())

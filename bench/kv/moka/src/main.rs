@@ -1,21 +1,26 @@
 //! moka: its future and its sync cache, each with room for a million entries.
 //!
-//! A value that is set is a clone of bytes that are shared already, which is the least that moka can be given.
+//! Beside Shelfmark's strings, a value that is set is a clone of bytes that are shared already, which is the least that
+//! moka can be given. Beside Shelfmark's cache, values are `String`s and have a time to live, as there.
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use bytes::Bytes;
 use contestant::stampede::stampede;
 use contestant::stored::{Entries, check};
-use contestant::{Answer, Order, Pace, Task, answer, measure};
+use contestant::{Answer, Measured, Order, Pace, Task, answer, measure};
 
 /// As many as Shelfmark's own store has room for by default.
 const CAPACITY: u64 = 1_000_000;
 
-type Future = moka::future::Cache<String, Bytes>;
-type Sync = moka::sync::Cache<String, Bytes>;
+/// Longer than anything is measured.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+type Future<V> = moka::future::Cache<String, V>;
+type Sync<V> = moka::sync::Cache<String, V>;
 
 fn main() -> ExitCode {
     answer(run)
@@ -33,56 +38,75 @@ async fn run(order: Order) -> anyhow::Result<Answer> {
         }));
     }
     let entries = Arc::new(Entries::new(order.rows));
-    // Made once, to be cloned.
-    let values: Arc<[Bytes]> = entries
-        .iter()
-        .map(|(_, value)| Bytes::copy_from_slice(value))
-        .collect();
-    let own = || (entries.clone(), values.clone());
-    let measured = match order.setting.as_str() {
-        "future" => {
-            let cache = Future::new(CAPACITY);
-            for (key, value) in entries.iter() {
-                cache
-                    .insert(key.to_owned(), Bytes::copy_from_slice(value))
-                    .await;
-            }
-            let at = |is_write| FutureTask {
-                cache: cache.clone(),
-                own: own(),
-                is_write,
-            };
-            let tasks = (0..order.tasks).map(|_| at(is_write(&order)));
-            let measured = measure(&order, Pace::Sampled, tasks.collect()).await?;
-            at(false).once(7).await?;
-            measured
-        }
-        "sync" => {
-            let cache = Sync::new(CAPACITY);
-            for (key, value) in entries.iter() {
-                cache.insert(key.to_owned(), Bytes::copy_from_slice(value));
-            }
-            let at = |is_write| SyncTask {
-                cache: cache.clone(),
-                own: own(),
-                is_write,
-            };
-            let tasks = (0..order.tasks).map(|_| at(is_write(&order)));
-            let measured = measure(&order, Pace::Sampled, tasks.collect()).await?;
-            at(false).once(7).await?;
-            measured
-        }
-        setting => bail!("there is no setting {setting}"),
+    let measured = if order.case.starts_with("cache-") {
+        let values = entries.texts().map(|(_, value)| value.to_owned());
+        let own = (entries.clone(), values.collect());
+        on_cache(&order, own, Some(HOUR)).await?
+    } else {
+        let values = entries
+            .iter()
+            .map(|(_, value)| Bytes::copy_from_slice(value));
+        let own = (entries.clone(), values.collect());
+        on_cache(&order, own, None).await?
     };
     Ok(Answer::Measured(measured))
 }
 
-fn is_write(order: &Order) -> bool {
-    order.case == "process-set"
+/// The keys, and the values in their order.
+type Own<V> = (Arc<Entries>, Arc<[V]>);
+
+async fn on_cache<V>(order: &Order, own: Own<V>, keep: Option<Duration>) -> anyhow::Result<Measured>
+where
+    V: AsRef<[u8]> + Clone + Send + std::marker::Sync + 'static,
+{
+    let is_write = order.case.ends_with("-set");
+    let entries = own.0.iter().map(|(key, _)| key.to_owned());
+    let entries = entries.zip(own.1.iter().cloned());
+    match order.setting.as_str() {
+        "future" => {
+            let builder = moka::future::Cache::builder().max_capacity(CAPACITY);
+            let cache: Future<V> = match keep {
+                None => builder.build(),
+                Some(keep) => builder.time_to_live(keep).build(),
+            };
+            for (key, value) in entries {
+                cache.insert(key, value).await;
+            }
+            let at = |is_write| FutureTask {
+                cache: cache.clone(),
+                own: own.clone(),
+                is_write,
+            };
+            let tasks = (0..order.tasks).map(|_| at(is_write)).collect();
+            let measured = measure(order, Pace::Sampled, tasks).await?;
+            at(false).once(7).await?;
+            Ok(measured)
+        }
+        "sync" => {
+            let builder = moka::sync::Cache::builder().max_capacity(CAPACITY);
+            let cache: Sync<V> = match keep {
+                None => builder.build(),
+                Some(keep) => builder.time_to_live(keep).build(),
+            };
+            for (key, value) in entries {
+                cache.insert(key, value);
+            }
+            let at = |is_write| SyncTask {
+                cache: cache.clone(),
+                own: own.clone(),
+                is_write,
+            };
+            let tasks = (0..order.tasks).map(|_| at(is_write)).collect();
+            let measured = measure(order, Pace::Sampled, tasks).await?;
+            at(false).once(7).await?;
+            Ok(measured)
+        }
+        setting => bail!("there is no setting {setting}"),
+    }
 }
 
 async fn many_at_once(order: &Order) -> anyhow::Result<contestant::Measured> {
-    let cache: moka::future::Cache<String, u64> = moka::future::Cache::new(CAPACITY);
+    let cache: Future<u64> = Future::new(CAPACITY);
     stampede(order, move |key, computation| {
         let cache = cache.clone();
         async move { Ok(cache.get_with(key, computation.run()).await) }
@@ -90,46 +114,51 @@ async fn many_at_once(order: &Order) -> anyhow::Result<contestant::Measured> {
     .await
 }
 
-struct FutureTask {
-    cache: Future,
-    own: (Arc<Entries>, Arc<[Bytes]>),
+struct FutureTask<V> {
+    cache: Future<V>,
+    own: Own<V>,
     is_write: bool,
 }
 
-impl Task for FutureTask {
+impl<V> Task for FutureTask<V>
+where
+    V: AsRef<[u8]> + Clone + Send + std::marker::Sync + 'static,
+{
     async fn once(&mut self, choice: u64) -> anyhow::Result<()> {
         let (entries, values) = &self.own;
         let (key, value) = entries.choose(choice);
         if self.is_write {
             self.cache
-                .insert(key.to_owned(), chosen(values, choice))
+                .insert(key.to_owned(), Entries::chosen(values, choice).clone())
                 .await;
             return Ok(());
         }
-        check(key, value, self.cache.get(key).await.as_deref())
+        check(
+            key,
+            value,
+            self.cache.get(key).await.as_ref().map(AsRef::as_ref),
+        )
     }
 }
 
-struct SyncTask {
-    cache: Sync,
-    own: (Arc<Entries>, Arc<[Bytes]>),
+struct SyncTask<V> {
+    cache: Sync<V>,
+    own: Own<V>,
     is_write: bool,
 }
 
-impl Task for SyncTask {
+impl<V> Task for SyncTask<V>
+where
+    V: AsRef<[u8]> + Clone + Send + std::marker::Sync + 'static,
+{
     async fn once(&mut self, choice: u64) -> anyhow::Result<()> {
         let (entries, values) = &self.own;
         let (key, value) = entries.choose(choice);
         if self.is_write {
-            self.cache.insert(key.to_owned(), chosen(values, choice));
+            self.cache
+                .insert(key.to_owned(), Entries::chosen(values, choice).clone());
             return Ok(());
         }
-        check(key, value, self.cache.get(key).as_deref())
+        check(key, value, self.cache.get(key).as_ref().map(AsRef::as_ref))
     }
-}
-
-/// The value of the key that the same number chooses.
-fn chosen(values: &[Bytes], choice: u64) -> Bytes {
-    let place = usize::try_from(choice % values.len() as u64).unwrap_or_default();
-    values.get(place).cloned().unwrap_or_default()
 }
