@@ -60,6 +60,11 @@ fn run(order: &Order, test: &str, is_pipelined: bool, requests: u64) -> anyhow::
     figures(&String::from_utf8(output.stdout)?, requests)
 }
 
+/// It takes a password without a user for one of the user with the empty name, and not of the default one.
+fn with_user(url: &str) -> String {
+    url.replacen("://:", "://default:", 1)
+}
+
 /// Reads lines such as `"SET","52356.02","0.123","0.040","0.111","0.159","0.231","0.623"`.
 fn figures(csv: &str, requests: u64) -> anyhow::Result<Measured> {
     let line = csv

@@ -186,7 +186,7 @@ fn on_keys() -> Vec<Part> {
         ),
         Part {
             name: "stampede",
-            about: "In process: many tasks ask for one value that takes 10 ms to compute",
+            about: "In process: many tasks ask for one value that takes 50 ms to compute",
             ground: Ground::Cache,
             case: "stampede",
             sizes: tasks(&[10_000], 1),

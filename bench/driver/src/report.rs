@@ -76,7 +76,7 @@ pub(crate) fn table(part: &Part, size: Size, rows: &[Row]) -> String {
             _ = writeln!(notes, "Left out: {}, {why}.", row.entrant.label);
         }
         for (name, most) in facts(row) {
-            _ = writeln!(notes, "{}: at most {most} {name}.", row.entrant.label);
+            _ = writeln!(notes, "{}: {name} at most {most}.", row.entrant.label);
         }
     }
     if !notes.is_empty() {
