@@ -85,7 +85,8 @@ pub async fn run<L: Library>(order: &Order, library: L) -> anyhow::Result<Answer
         "scan" => (Piece::Scan, Pace::AtLeast(3)),
         "relations" => (Piece::Relations, Pace::AtLeast(3)),
         "insert" => (Piece::Insert, Pace::Each),
-        "transaction" => (Piece::Transaction, Pace::Each),
+        // The same, with pools that have a connection for each task.
+        "transaction" | "connections" => (Piece::Transaction, Pace::Each),
         "bulk-insert" => (Piece::Bulk, Pace::AtLeast(3)),
         #[cfg(feature = "http")]
         "http" => return crate::http::serve(order, library).await,

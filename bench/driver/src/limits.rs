@@ -40,7 +40,7 @@ fn run(order: &Order, test: &str, is_pipelined: bool, requests: u64) -> anyhow::
     let output = Command::new("redis-benchmark")
         .args([
             "-u",
-            &order.url,
+            &with_user(&order.url),
             "-t",
             test,
             "-d",

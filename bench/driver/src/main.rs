@@ -20,7 +20,7 @@ use clap::Parser;
 
 use crate::parts::Part;
 
-/// The contestants of DESIGN's benchmarks side by side.
+/// Shelfmark, its peers and the limits of its drivers, side by side.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Only parts whose name begins with one of these, such as `redis`, `sqlite` or `postgres-point-read`

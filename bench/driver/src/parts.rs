@@ -33,8 +33,8 @@ pub(crate) struct Size {
 
 /// Keys to choose from.
 const KEYS: u64 = 10_000;
-/// Authors, each with ten books.
-const AUTHORS: u64 = 10_000;
+/// Authors, of whom these have ten books each.
+pub(crate) const AUTHORS: u64 = 10_000;
 
 /// All parts, in the order in which they are run.
 pub(crate) fn all() -> Vec<Part> {
@@ -45,8 +45,8 @@ pub(crate) fn all() -> Vec<Part> {
 }
 
 /// The names of the parts on SQL: point read, list, insert, transaction, bulk insert, scan, relations, HTTP, and how cost
-/// grows with tasks, with rows of the table, and with rows that are stored at once.
-type Names = [&'static str; 11];
+/// grows with tasks, with rows of the table, with rows that are stored at once, and with connections.
+type Names = [&'static str; 12];
 
 const POSTGRES: Names = [
     "postgres-point-read",
@@ -60,6 +60,7 @@ const POSTGRES: Names = [
     "postgres-growth-tasks",
     "postgres-growth-rows",
     "postgres-growth-bulk",
+    "postgres-growth-connections",
 ];
 
 const SQLITE: Names = [
@@ -74,6 +75,7 @@ const SQLITE: Names = [
     "sqlite-growth-tasks",
     "sqlite-growth-rows",
     "sqlite-growth-bulk",
+    "sqlite-growth-connections",
 ];
 
 fn on_sql(ground: Ground, names: Names) -> Vec<Part> {
@@ -89,6 +91,7 @@ fn on_sql(ground: Ground, names: Names) -> Vec<Part> {
         by_tasks,
         by_rows,
         by_bulk,
+        by_connections,
     ] = names;
     let part = |name, about, case, sizes| Part {
         name,
@@ -149,6 +152,12 @@ fn on_sql(ground: Ground, names: Names) -> Vec<Part> {
             "Growth: bulk insert of more rows",
             "bulk-insert",
             one(&[1_000, 10_000, 100_000, 1_000_000]),
+        ),
+        part(
+            by_connections,
+            "Growth: transactions of as many tasks as the pool has connections",
+            "connections",
+            many(&[1, 16, 128]),
         ),
     ]
 }
@@ -211,6 +220,14 @@ impl Part {
     /// How many rows each operation reads or writes, where that is what its sizes differ in.
     pub(crate) fn rows_each(&self, size: Size) -> Option<u64> {
         matches!(self.case, "bulk-insert" | "scan").then_some(size.rows)
+    }
+
+    /// Whether its work writes.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(
+            self.case,
+            "insert" | "transaction" | "connections" | "bulk-insert"
+        )
     }
 
     /// Whether it shows how cost grows, which takes long.

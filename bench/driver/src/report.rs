@@ -27,6 +27,10 @@ impl Row {
 
     /// The median of a figure, when all runs have it.
     fn median(&self, figure: impl Fn(&Measured) -> Option<f64>) -> Option<f64> {
+        // Not those of the rounds before a failure.
+        if self.why_not.is_some() {
+            return None;
+        }
         let mut figures = self.runs.iter().map(figure).collect::<Option<Vec<f64>>>()?;
         figures.sort_by(f64::total_cmp);
         let middle = figures.len() / 2;
@@ -60,7 +64,7 @@ pub(crate) fn table(part: &Part, size: Size, rows: &[Row]) -> String {
          peak memory MiB | client CPU µs each | server CPU µs each |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
-    for row in rows.iter().filter(|row| !row.runs.is_empty()) {
+    for row in rows.iter().filter(|row| row.why_not.is_none()) {
         line(
             &mut text,
             row,
@@ -86,6 +90,72 @@ pub(crate) fn table(part: &Part, size: Size, rows: &[Row]) -> String {
     text
 }
 
+/// What a column shows of a contestant in one size.
+type Figure<'a> = &'a dyn Fn(Size, &Row) -> String;
+
+/// The tables of a part that shows how cost grows: a column for each size.
+pub(crate) fn growth(part: &Part, all: &[(Size, Vec<Row>)]) -> String {
+    let sizes: Vec<Size> = all.iter().map(|(size, _)| *size).collect();
+    let is_by_tasks = sizes.windows(2).any(|pair| match pair {
+        [one, other] => one.tasks != other.tasks,
+        _ => false,
+    });
+    let named = |size: &Size| match is_by_tasks {
+        true => format!("{} tasks", grouped(size.tasks as f64)),
+        false => format!("{} rows", grouped(size.rows as f64)),
+    };
+    let unit = sizes.first().and_then(|size| part.rows_each(*size));
+    let unit = unit.map_or("Per second", |_| "Rows per second");
+    let figures: [(&str, Figure<'_>); 3] = [
+        (unit, &|size, row| {
+            let factor = part.rows_each(size).unwrap_or(1) as f64;
+            cell(row.per_second().map(|ops| ops * factor), grouped)
+        }),
+        ("99th percentile in µs", &|_, row| {
+            cell(row.median(|run| Some(run.p99_us)), micros)
+        }),
+        ("Peak memory in MiB", &|_, row| {
+            cell(row.median(mib), |mib| format!("{mib:.1}"))
+        }),
+    ];
+    let mut text = String::new();
+    for (name, figure) in figures {
+        let heads: Vec<String> = sizes.iter().map(named).collect();
+        // Writing to a String cannot fail.
+        _ = writeln!(text, "{name}:\n\n| contestant | {} |", heads.join(" | "));
+        _ = writeln!(text, "|---|{}", "---:|".repeat(sizes.len()));
+        let entrants = all
+            .first()
+            .map(|(_, rows)| rows.as_slice())
+            .unwrap_or_default();
+        for (place, first) in entrants.iter().enumerate() {
+            let cells: Vec<String> = all
+                .iter()
+                .filter_map(|(size, rows)| Some(figure(*size, rows.get(place)?)))
+                .collect();
+            _ = writeln!(text, "| {} | {} |", mark(first.entrant), cells.join(" | "));
+        }
+        text.push('\n');
+    }
+    for (size, rows) in all {
+        for row in rows {
+            if let Some(why) = &row.why_not {
+                _ = writeln!(
+                    text,
+                    "Left out at {}: {}, {why}.",
+                    named(size),
+                    row.entrant.label
+                );
+            }
+        }
+    }
+    text
+}
+
+fn mib(run: &Measured) -> Option<f64> {
+    run.peak_kib.map(|kib| kib as f64 / 1024.0)
+}
+
 fn heading(part: &Part, size: Size) -> String {
     let tasks = match size.tasks {
         1 => "1 task".to_owned(),
@@ -105,7 +175,6 @@ fn line(text: &mut String, row: &Row, factor: u64, fastest: Option<f64>, limit: 
             format!("{:.2} ×", own / other)
         })
     };
-    let mib = |run: &Measured| run.peak_kib.map(|kib| kib as f64 / 1024.0);
     let each = |seconds: Option<f64>, run: &Measured| seconds.map(|s| s * 1e6 / run.ops as f64);
     let client = |run: &Measured| {
         let seconds = Some(run.client_cpu_seconds).filter(|seconds| *seconds > 0.0);

@@ -40,9 +40,16 @@ pub(crate) fn take(parts: &[&Part], arguments: &Arguments) -> anyhow::Result<()>
     println!("{}", machine::describe(&folders, arguments)?);
     for part in parts {
         println!("### {} (`{}`)\n", part.title(), part.name);
+        let mut all = Vec::new();
         for size in sizes(part, arguments) {
             let rows = at(part, size, &mut programs, &mut grounds, arguments);
-            println!("{}", report::table(part, size, &rows));
+            if !part.is_growth() {
+                println!("{}", report::table(part, size, &rows));
+            }
+            all.push((size, rows));
+        }
+        if part.is_growth() {
+            println!("{}", report::growth(part, &all));
         }
     }
     for version in grounds.versions() {

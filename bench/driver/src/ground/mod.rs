@@ -5,11 +5,12 @@ mod redis;
 mod sqlite;
 
 use contestant::Order;
+use contestant::catalogue::BOOKS_EACH;
 
 use self::postgres::Postgres;
 use self::redis::Redis;
 use self::sqlite::Sqlite;
-use crate::parts::{Ground, Part, Size};
+use crate::parts::{AUTHORS, Ground, Part, Size};
 
 /// What there is so far.
 #[derive(Default)]
@@ -41,7 +42,7 @@ impl Grounds {
             }
             Ground::Sqlite => {
                 let sqlite = made(&mut self.sqlite, Sqlite::new)?;
-                (sqlite.prepared(rows)?, None)
+                (sqlite.prepared(rows, part.writes())?, None)
             }
         };
         Ok(Order {
@@ -84,6 +85,16 @@ fn made<T>(
     }
 }
 
+/// How many rows a table gets: only the first authors have books and tallies, since no more are asked for.
+fn catalogue_rows(into: &str, authors: u64) -> u64 {
+    let first = authors.min(AUTHORS);
+    match into.split(' ').next() {
+        Some("books") => first * BOOKS_EACH,
+        Some("tallies") => first,
+        _ => authors,
+    }
+}
+
 /// What must be true of the tables after each piece of work that writes; each query counts what is wrong.
 ///
 /// A note has the text that follows from its author, a tally the key of a note of its author, and rows that were stored
@@ -94,7 +105,7 @@ pub(crate) fn wrong_after(case: &str, rows: u64) -> Vec<String> {
     let none = "SELECT CASE WHEN count(*) = 0 THEN 1 ELSE 0 END FROM";
     match case {
         "insert" => vec![format!("{none} notes"), notes.to_owned()],
-        "transaction" => vec![
+        "transaction" | "connections" => vec![
             format!("{none} notes"),
             notes.to_owned(),
             "SELECT count(*) FROM tallies t WHERE last_note <> 0 AND NOT EXISTS \

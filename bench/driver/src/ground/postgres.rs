@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 use contestant::Order;
-use contestant::catalogue::{BOOKS_EACH, FILL, POSTGRES_TABLES};
+use contestant::catalogue::{FILL, POSTGRES_TABLES};
 use test_postgres::{Server, TestDatabase};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls};
 
-use super::wrong_after;
+use super::{catalogue_rows, wrong_after};
 
 /// Settings that a server in use has, unlike those that suit tests.
 const SETTINGS: [(&str, &str); 6] = [
@@ -94,11 +94,7 @@ impl Postgres {
 fn fill(authors: u64) -> Vec<String> {
     let mut all = statements(POSTGRES_TABLES);
     for (into, values) in FILL {
-        let count = if into.starts_with("books") {
-            authors * BOOKS_EACH
-        } else {
-            authors
-        };
+        let count = catalogue_rows(into, authors);
         all.push(format!(
             "INSERT INTO {into} SELECT {values} FROM generate_series(1, {count}) AS n"
         ));

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use contestant::Order;
-use contestant::catalogue::{BOOKS_EACH, FILL, SQLITE_TABLES};
+use contestant::catalogue::{FILL, SQLITE_TABLES};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::wrong_after;
+use super::{catalogue_rows, wrong_after};
 
 /// The folder of the files; removed when it is dropped.
 pub(crate) struct Sqlite {
@@ -38,14 +38,17 @@ impl Sqlite {
         })
     }
 
-    /// The URL of a new file with so many authors.
-    pub(crate) fn prepared(&mut self, authors: u64) -> anyhow::Result<String> {
+    /// The URL of a file with so many authors: for work that writes a new one, else one that all read.
+    pub(crate) fn prepared(&mut self, authors: u64, is_written: bool) -> anyhow::Result<String> {
         if !self.filled.contains_key(&authors) {
             let file = self.folder.path().join(format!("filled-{authors}.db"));
             fill(&file, authors)?;
             self.filled.insert(authors, file);
         }
         let filled = self.filled.get(&authors).context("it was just filled")?;
+        if !is_written {
+            return Ok(format!("sqlite://{}", filled.display()));
+        }
         // What the turn before used is not needed any more.
         for ending in ["", "-wal", "-shm"] {
             _ = fs::remove_file(self.copy(ending));
@@ -77,18 +80,14 @@ impl Sqlite {
     }
 }
 
-fn fill(file: &PathBuf, authors: u64) -> anyhow::Result<()> {
+fn fill(file: &Path, authors: u64) -> anyhow::Result<()> {
     let file = Connection::open(file)?;
     let mode: String = file.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     ensure!(mode == "wal", "the file is not in WAL but in {mode}");
     file.execute_batch(SQLITE_TABLES)?;
     file.execute_batch("BEGIN")?;
     for (into, values) in FILL {
-        let count = if into.starts_with("books") {
-            authors * BOOKS_EACH
-        } else {
-            authors
-        };
+        let count = catalogue_rows(into, authors);
         file.execute_batch(&format!(
             "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) \
              INSERT INTO {into} SELECT {values} FROM s"

@@ -29,6 +29,7 @@ async fn measured(order: Order) -> anyhow::Result<Answer> {
         ..Config::default()
     };
     match order.setting.as_str() {
+        _ if order.case == "connections" => config.pool = Some(PoolConfig::new(order.tasks)),
         "defaults" => {}
         "large" => config.pool = Some(PoolConfig::new(16)),
         setting => bail!("there is no setting {setting}"),
@@ -127,7 +128,8 @@ impl Library for Contestant {
             let country = row.country.as_deref().unwrap_or("\\N");
             writeln!(chunk, "{}\t{}\t{country}\t{}", row.id, row.name, row.born)?;
             if chunk.len() >= 64 * 1024 {
-                sink.send(std::io::Cursor::new(std::mem::take(&mut chunk))).await?;
+                sink.send(std::io::Cursor::new(std::mem::take(&mut chunk)))
+                    .await?;
             }
         }
         sink.send(std::io::Cursor::new(chunk)).await?;

@@ -22,7 +22,11 @@ fn main() -> ExitCode {
 
 async fn measured(order: Order) -> anyhow::Result<Answer> {
     let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(&order.url);
-    let pool = Pool::builder(manager).max_size(16).build()?;
+    let size = match order.case.as_str() {
+        "connections" => order.tasks,
+        _ => 16,
+    };
+    let pool = Pool::builder(manager).max_size(size).build()?;
     run(&order, Contestant(pool)).await
 }
 

@@ -42,7 +42,9 @@ impl Contestant {
 
     /// Nobody else ever locks it.
     fn connection(&self) -> MutexGuard<'_, SqliteConnection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,7 +78,9 @@ impl Library for Contestant {
 
     async fn add_note(&self, author_id: i64, text: &str) -> anyhow::Result<i64> {
         let note = diesel::insert_into(notes::table).values(NewNote { author_id, text });
-        Ok(note.returning(notes::id).get_result(&mut *self.connection())?)
+        Ok(note
+            .returning(notes::id)
+            .get_result(&mut *self.connection())?)
     }
 
     async fn note_in_transaction(
@@ -100,7 +104,9 @@ impl Library for Contestant {
         let scope = |at: &mut SqliteConnection| -> QueryResult<()> {
             for chunk in rows.chunks(CHUNK_ROWS) {
                 let chunk: Vec<Stored<'_>> = chunk.iter().map(stored).collect();
-                diesel::insert_into(new_authors::table).values(chunk).execute(at)?;
+                diesel::insert_into(new_authors::table)
+                    .values(chunk)
+                    .execute(at)?;
             }
             Ok(())
         };

@@ -43,7 +43,9 @@ impl Contestant {
 
     /// Nobody else ever locks it.
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,7 +63,10 @@ impl Library for Contestant {
 
     async fn author(&self, id: i64) -> anyhow::Result<Option<Author>> {
         let at = self.connection();
-        Ok(at.prepare_cached(AUTHOR)?.query_row([id], author).optional()?)
+        Ok(at
+            .prepare_cached(AUTHOR)?
+            .query_row([id], author)
+            .optional()?)
     }
 
     async fn authors(&self, id: i64, limit: i64) -> anyhow::Result<Vec<Author>> {
@@ -132,7 +137,9 @@ impl Library for Contestant {
 
 fn authors(at: &Connection, id: i64, limit: i64) -> rusqlite::Result<Vec<Author>> {
     let sql = "SELECT id, name, country, born FROM authors WHERE id >= ?1 ORDER BY id LIMIT ?2";
-    at.prepare_cached(sql)?.query_map([id, limit], author)?.collect()
+    at.prepare_cached(sql)?
+        .query_map([id, limit], author)?
+        .collect()
 }
 
 struct Author {

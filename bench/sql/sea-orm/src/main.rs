@@ -11,10 +11,10 @@ use contestant::catalogue::NewAuthor;
 use contestant::library::{Library, WithBooks, run};
 use contestant::{Answer, Order, answer};
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Database, DatabaseConnection,
-    DatabaseTransaction, DbBackend, DbErr, EntityTrait as _, LoaderTrait as _, NotSet,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectOptions, Database,
+    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait as _, LoaderTrait as _,
+    NotSet, QueryFilter as _, QueryOrder as _, QuerySelect as _, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
 };
 
 use crate::entities::{authors, books, new_authors, notes, tallies};
@@ -24,7 +24,11 @@ fn main() -> ExitCode {
 }
 
 async fn measured(order: Order) -> anyhow::Result<Answer> {
-    run(&order, Contestant(Database::connect(&order.url).await?)).await
+    let mut options = ConnectOptions::new(&order.url);
+    if order.case == "connections" {
+        options.max_connections(u32::try_from(order.tasks)?);
+    }
+    run(&order, Contestant(Database::connect(options).await?)).await
 }
 
 #[derive(Clone)]

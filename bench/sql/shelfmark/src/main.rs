@@ -5,15 +5,19 @@ use std::process::ExitCode;
 use contestant::catalogue::{self, AuthorRow, BookRow};
 use contestant::library::{Library, WithBooks, run};
 use contestant::{Answer, Order, answer};
-use shelfmark::Db;
 use shelfmark::prelude::*;
+use shelfmark::{DatabaseConfig, Db};
 
 fn main() -> ExitCode {
     answer(measured)
 }
 
 async fn measured(order: Order) -> anyhow::Result<Answer> {
-    run(&order, Contestant(Db::open(&order.url).await?)).await
+    let mut config = DatabaseConfig::from_url(&order.url)?;
+    if order.case == "connections" {
+        config.pool.max = order.tasks;
+    }
+    run(&order, Contestant(Db::connect(config).await?)).await
 }
 
 #[derive(Entity, Clone, Debug)]
@@ -121,7 +125,10 @@ impl Library for Contestant {
 
     async fn with_books(&self, id: i64, limit: i64) -> anyhow::Result<WithBooks<Self>> {
         let found = self.0.authors().with_books(id, limit).await?;
-        Ok(found.into_iter().map(|one| (one.author, one.books)).collect())
+        Ok(found
+            .into_iter()
+            .map(|one| (one.author, one.books))
+            .collect())
     }
 
     async fn add_note(&self, author_id: i64, text: &str) -> anyhow::Result<i64> {

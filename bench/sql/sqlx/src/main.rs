@@ -29,9 +29,14 @@ async fn measured(order: Order) -> anyhow::Result<Answer> {
 }
 
 fn options<DB: sqlx::Database>(order: &Order) -> anyhow::Result<PoolOptions<DB>> {
+    if order.case == "connections" {
+        return Ok(PoolOptions::new().max_connections(u32::try_from(order.tasks)?));
+    }
     Ok(match order.setting.as_str() {
         "defaults" => PoolOptions::new(),
-        "best" => PoolOptions::new().test_before_acquire(false).max_connections(16),
+        "best" => PoolOptions::new()
+            .test_before_acquire(false)
+            .max_connections(16),
         setting => bail!("there is no setting {setting}"),
     })
 }

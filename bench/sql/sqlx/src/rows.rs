@@ -6,7 +6,8 @@ use sqlx::FromRow;
 pub(crate) const AUTHOR: &str = "SELECT id, name, country, born FROM authors WHERE id = $1";
 pub(crate) const AUTHORS: &str =
     "SELECT id, name, country, born FROM authors WHERE id >= $1 ORDER BY id LIMIT $2";
-pub(crate) const ADD_NOTE: &str = "INSERT INTO notes (author_id, text) VALUES ($1, $2) RETURNING id";
+pub(crate) const ADD_NOTE: &str =
+    "INSERT INTO notes (author_id, text) VALUES ($1, $2) RETURNING id";
 pub(crate) const SET_TALLY: &str = "UPDATE tallies SET last_note = $2 WHERE author_id = $1";
 
 #[derive(FromRow)]

@@ -21,7 +21,11 @@ impl Library for Contestant {
     }
 
     async fn authors(&self, id: i64, limit: i64) -> anyhow::Result<Vec<Author>> {
-        Ok(query_as(AUTHORS).bind(id).bind(limit).fetch_all(&self.0).await?)
+        Ok(query_as(AUTHORS)
+            .bind(id)
+            .bind(limit)
+            .fetch_all(&self.0)
+            .await?)
     }
 
     async fn add_note(&self, author_id: i64, text: &str) -> anyhow::Result<i64> {

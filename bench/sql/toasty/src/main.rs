@@ -23,7 +23,12 @@ async fn measured(order: Order) -> anyhow::Result<Answer> {
     let is_sqlite = order.url.starts_with("sqlite:");
     // It wants a path behind one slash less.
     let url = order.url.replace("sqlite://", "sqlite:");
-    let db = Db::builder().models(models).connect(&url).await?;
+    let mut builder = Db::builder();
+    builder.models(models);
+    if order.case == "connections" {
+        builder.max_pool_size(order.tasks);
+    }
+    let db = builder.connect(&url).await?;
     run(&order, Contestant { db, is_sqlite }).await
 }
 
@@ -81,7 +86,10 @@ impl Library for Contestant {
     ) -> anyhow::Result<Option<Author>> {
         let mut db = self.db.clone();
         let mut whole = db.transaction_builder().mode(self.mode()).begin().await?;
-        let author = Author::filter_by_id(author_id).first().exec(&mut whole).await?;
+        let author = Author::filter_by_id(author_id)
+            .first()
+            .exec(&mut whole)
+            .await?;
         let note = Note::create().author_id(author_id).text(text);
         let note = note.exec(&mut whole).await?;
         let tally = Tally::filter_by_author_id(author_id).update();
@@ -92,7 +100,11 @@ impl Library for Contestant {
 
     async fn add_authors(&self, rows: &[NewAuthor]) -> anyhow::Result<()> {
         // As many parameters as the engine takes, of which a row has four.
-        let chunk_rows = if self.is_sqlite { 32_766 / 4 } else { 65_535 / 4 };
+        let chunk_rows = if self.is_sqlite {
+            32_766 / 4
+        } else {
+            65_535 / 4
+        };
         let mut db = self.db.clone();
         let mut whole = db.transaction_builder().mode(self.mode()).begin().await?;
         for chunk in rows.chunks(chunk_rows) {

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
 async fn measured(order: Order) -> anyhow::Result<Answer> {
     let count = match order.case.as_str() {
         "transaction" => order.tasks.min(64),
+        "connections" => order.tasks,
         _ => available_parallelism()?.get(),
     };
     let mut connections = Vec::with_capacity(count);
@@ -91,7 +92,9 @@ impl Contestant {
             None => self.next.fetch_add(1, Ordering::Relaxed),
         };
         let place = place % self.connections.len();
-        self.connections.get(place).context("there is no connection")
+        self.connections
+            .get(place)
+            .context("there is no connection")
     }
 }
 
@@ -140,7 +143,10 @@ impl Library for Contestant {
 
     async fn add_note(&self, author_id: i64, text: &str) -> anyhow::Result<i64> {
         let at = self.connection()?;
-        let row = at.client.query_one(&at.add_note, &[&author_id, &text]).await?;
+        let row = at
+            .client
+            .query_one(&at.add_note, &[&author_id, &text])
+            .await?;
         Ok(row.try_get(0)?)
     }
 
