@@ -45,13 +45,7 @@ fn build(folder: &str) -> anyhow::Result<PathBuf> {
         }
     }
     let output = command
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--manifest-path",
-        ])
+        .args(["build", "--release", "--quiet", "--manifest-path"])
         .arg(&manifest)
         // What contestants have in common is compiled once.
         .arg("--target-dir")
