@@ -52,9 +52,9 @@ struct Note {
 
 #[derive(Insert, Debug)]
 #[insert(Note)]
-struct NewNote<'a> {
+struct NewNote {
     author_id: i64,
-    text: &'a str,
+    text: String,
 }
 
 #[derive(Entity, Clone, Debug)]
@@ -69,10 +69,10 @@ struct Stored {
 
 #[derive(Insert, Debug)]
 #[insert(Stored)]
-struct NewAuthor<'a> {
+struct NewAuthor {
     id: i64,
-    name: &'a str,
-    country: Option<&'a str>,
+    name: String,
+    country: Option<String>,
     born: i64,
 }
 
@@ -99,13 +99,20 @@ trait Authors {
 #[repository(entity = Note)]
 trait Notes {
     #[insert]
-    async fn insert(&self, new: &NewNote<'_>) -> Result<Note>;
+    async fn insert(&self, new: &NewNote) -> Result<Note>;
 }
 
 #[repository(entity = Stored)]
 trait NewAuthors {
     #[insert_many]
-    async fn insert_many(&self, new: &[NewAuthor<'_>]) -> Result<u64>;
+    async fn insert_many(&self, new: &[NewAuthor]) -> Result<u64>;
+}
+
+fn new_note(author_id: i64, text: &str) -> NewNote {
+    NewNote {
+        author_id,
+        text: text.to_owned(),
+    }
 }
 
 #[derive(Clone)]
@@ -132,7 +139,7 @@ impl Library for Contestant {
     }
 
     async fn add_note(&self, author_id: i64, text: &str) -> anyhow::Result<i64> {
-        let note = self.0.notes().insert(&NewNote { author_id, text }).await?;
+        let note = self.0.notes().insert(&new_note(author_id, text)).await?;
         Ok(note.id)
     }
 
@@ -143,7 +150,7 @@ impl Library for Contestant {
     ) -> anyhow::Result<Option<Author>> {
         let scope = async |tx: Tx| -> Result<Option<Author>> {
             let author = tx.authors().find(author_id).await?;
-            let note = tx.notes().insert(&NewNote { author_id, text }).await?;
+            let note = tx.notes().insert(&new_note(author_id, text)).await?;
             tx.authors().set_tally(author_id, note.id).await?;
             Ok(author)
         };
@@ -151,12 +158,12 @@ impl Library for Contestant {
     }
 
     async fn add_authors(&self, rows: &[catalogue::NewAuthor]) -> anyhow::Result<()> {
-        let rows: Vec<NewAuthor<'_>> = rows
+        let rows: Vec<NewAuthor> = rows
             .iter()
             .map(|row| NewAuthor {
                 id: row.id,
-                name: &row.name,
-                country: row.country.as_deref(),
+                name: row.name.clone(),
+                country: row.country.clone(),
                 born: row.born,
             })
             .collect();
