@@ -30,7 +30,7 @@ pub const SQLITE_TABLES: &str = "
 pub const FILL: [(&str, &str); 3] = [
     (
         "authors (id, name, country, born)",
-        "n, 'Author ' || n, CASE WHEN n % 3 = 0 THEN NULL ELSE 'Country ' || n % 50 END, 1900 + n % 100",
+        "n, 'Author ' || n, CASE WHEN n % 3 = 0 THEN NULL ELSE 'Country ' || (n % 50) END, 1900 + n % 100",
     ),
     (
         "books (id, author_id, title, year)",

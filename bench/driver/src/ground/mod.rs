@@ -120,7 +120,7 @@ pub(crate) fn wrong_after(case: &str, rows: u64) -> Vec<String> {
             format!(
                 "SELECT count(*) FROM (SELECT (id - 1) % {rows} + 1 AS n, name, country, born FROM new_authors) AS s \
                  WHERE name <> 'Author ' || n OR born <> 1900 + n % 100 \
-                 OR coalesce(country, '') <> CASE WHEN n % 3 = 0 THEN '' ELSE 'Country ' || n % 50 END"
+                 OR coalesce(country, '') <> CASE WHEN n % 3 = 0 THEN '' ELSE 'Country ' || (n % 50) END"
             ),
         ],
         _ => Vec::new(),
