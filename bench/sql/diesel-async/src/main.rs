@@ -70,7 +70,8 @@ impl Library for Contestant {
         author_id: i64,
         text: &str,
     ) -> anyhow::Result<Option<Author>> {
-        let mut at = self.0.get().await?;
+        let mut lent = self.0.get().await?;
+        let at: &mut AsyncPgConnection = &mut lent;
         let scope = async move |at: &mut AsyncPgConnection| -> QueryResult<Option<Author>> {
             let author = authors::table.find(author_id).select(Author::as_select());
             let author = author.first(at).await.optional()?;
@@ -84,7 +85,8 @@ impl Library for Contestant {
     }
 
     async fn add_authors(&self, rows: &[NewAuthor]) -> anyhow::Result<()> {
-        let mut at = self.0.get().await?;
+        let mut lent = self.0.get().await?;
+        let at: &mut AsyncPgConnection = &mut lent;
         let scope = async move |at: &mut AsyncPgConnection| -> QueryResult<()> {
             for chunk in rows.chunks(CHUNK_ROWS) {
                 let chunk: Vec<Stored<'_>> = chunk.iter().map(stored).collect();
