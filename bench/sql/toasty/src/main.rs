@@ -4,13 +4,15 @@
 //! SQLite transactions begin as IMMEDIATE, since others fail.
 
 mod models;
+mod rows;
 
 use std::process::ExitCode;
 
 use contestant::catalogue::NewAuthor;
 use contestant::library::{Library, WithBooks, run};
 use contestant::{Answer, Order, answer};
-use toasty::{Db, Executor as _, TransactionMode};
+use toasty::Db;
+use toasty_core::driver::operation::TransactionMode;
 
 use crate::models::{Author, Book, Note, Stored, Tally};
 
