@@ -48,9 +48,8 @@ enum Command {
     },
     /// Does what .ci/run does: tests, format, clippy, documentation; stops at the first failure.
     Ci,
-    /// Measures contestants side by side in one run.
-    #[command(subcommand)]
-    Bench(bench::Bench),
+    /// Measures contestants side by side in one run: Shelfmark, its peers and the limits of its drivers.
+    Bench(bench::Arguments),
     /// Starts a throwaway PostgreSQL and Redis, prints their URLs and keeps them until Ctrl-C.
     Services,
 }
@@ -67,7 +66,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Test { args } => test::run(&args, &interrupts),
         Command::Ci => ci::run(&interrupts),
-        Command::Bench(bench) => bench::run(&bench, &interrupts),
+        Command::Bench(arguments) => bench::run(&arguments, &interrupts),
         Command::Services => services::run(&interrupts),
     };
     match result {
