@@ -10,7 +10,6 @@ use crate::channel::BoxFuture;
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::executor::Handle;
-use crate::statement::Statement;
 
 /// What `#[cached]` says at a method.
 #[derive(Debug)]
@@ -21,9 +20,9 @@ pub struct Cached {
     pub ttl: Duration,
     /// That of a `None`.
     pub none_ttl: Option<Duration>,
-    /// What is read.
-    pub statement: &'static Statement,
-    /// What the statement's texts look like, once that has been asked.
+    /// The statement's text for an engine.
+    pub text: fn(Dialect) -> Result<String>,
+    /// What the texts look like, once that has been asked.
     pub form: OnceLock<u64>,
 }
 
@@ -34,7 +33,7 @@ impl Cached {
         let form = self.form.get_or_init(|| {
             let texts = [Dialect::Sqlite, Dialect::Postgres].map(|dialect| {
                 // Some are for one engine only.
-                (self.statement.render)(dialect).unwrap_or_default()
+                (self.text)(dialect).unwrap_or_default()
             });
             texts
                 .iter()

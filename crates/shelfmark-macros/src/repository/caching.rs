@@ -228,7 +228,7 @@ impl Cached {
                         method: #path,
                         ttl: #ttl,
                         none_ttl: #none_ttl,
-                        statement: &STATEMENT,
+                        text: |dialect| (STATEMENT.render)(dialect),
                         form: ::std::sync::OnceLock::new(),
                     }
                 },

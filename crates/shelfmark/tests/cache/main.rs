@@ -12,6 +12,7 @@ mod order;
 mod probe;
 mod stale;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use shelfmark::prelude::*;
@@ -25,6 +26,8 @@ static FIND: Cached = Cached {
     method: "Shows::version",
     ttl: Duration::from_secs(3600),
     none_ttl: None,
+    text: |_| Ok("SELECT version FROM shows WHERE show_id = :show".to_owned()),
+    form: OnceLock::new(),
 };
 
 /// The name of a show's value.
