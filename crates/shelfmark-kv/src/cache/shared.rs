@@ -9,7 +9,11 @@
 //!
 //! # What it does not do
 //! While an eviction of this process waits for Redis, and when Redis fails over before a replica has heard of one, other
-//! processes may be given the old value until it ends.
+//! processes may be given the old value until it ends. So may this one when more evictions wait than 16 MiB hold (about
+//! 150,000 names): those beyond are lost, counted as such and logged as an error.
+//!
+//! A block is lifted by whoever evicts its key or tag. So a writer that ends between its commit and its eviction leaves no
+//! old value behind only where no other write of the same key or tag ends in between.
 
 mod breaker;
 mod claim;
@@ -34,13 +38,16 @@ use tokio::time::{Instant, timeout_at};
 pub(super) use claim::Claim;
 
 use self::breaker::Breaker;
-use self::pending::{OnTheirWay, Pending};
+use self::pending::{BATCH, OnTheirWay, Pending};
 use super::stats::Counts;
 use crate::kv::Kv;
 use crate::redis::Redis;
 
 /// How long a block lives whose writer does not come back.
 const BLOCK_MS: u64 = 30_000;
+/// What it says in the log.
+const ANNOUNCING: &str = "announcing an eviction";
+const EVICTING: &str = "an eviction";
 /// One line in the log in so long.
 const LOG_PAUSE: Duration = Duration::from_secs(10);
 /// So much later than a call's own deadline we give it up: it is to notice itself, and to say why.
@@ -91,7 +98,7 @@ struct Core {
     counts: Arc<Counts>,
     breaker: Breaker,
     pending: Pending,
-    /// The one the cache was made in.
+    /// The one the cache was made in, for evictions from outside of any.
     runtime: Option<Handle>,
     /// When a failure was last logged.
     logged: Mutex<Option<Instant>>,
@@ -127,18 +134,23 @@ impl Shared {
             return;
         }
         let core = &self.core;
-        let (block, until) = (version::block(), core.until());
-        let blocked = core.redis.cache_block(&names, &block, BLOCK_MS, until);
-        let blocked = core.ask("announcing an eviction", until, blocked).await;
-        for answer in blocked.into_iter().flatten() {
-            if let Err(error) = answer {
-                core.failed("announcing an eviction", &error);
+        let block = version::block();
+        for batch in names.chunks(BATCH) {
+            let until = core.until();
+            let blocked = core.redis.cache_block(batch, &block, BLOCK_MS, until);
+            let Some(blocked) = core.ask(ANNOUNCING, until, blocked).await else {
+                return;
+            };
+            for answer in blocked {
+                if let Err(error) = answer {
+                    core.failed(ANNOUNCING, &error);
+                }
             }
         }
     }
 
-    /// Drops what is named for all processes. What Redis does not acknowledge in time, or where the call is dropped, is
-    /// sent again in the background until it does.
+    /// Drops what is named for all processes, a thousand names at a time, each of which may take the deadline. What Redis
+    /// does not acknowledge in time, or where the call is dropped, is sent again in the background until it does.
     pub(super) async fn evict(&self, evictions: &Evictions) {
         self.core.evict(named(evictions)).await;
     }
@@ -168,19 +180,23 @@ impl Core {
             core: self.clone(),
             names,
         };
-        if going.names.is_empty() {
-            return;
-        }
-        let until = self.until();
-        let evicted = self.redis.cache_evict(&going.names, until);
-        let Some(answers) = self.ask("an eviction", until, evicted).await else {
-            return;
-        };
-        let names = std::mem::take(&mut going.names);
-        for (name, answer) in names.into_iter().zip(answers) {
-            if let Err(error) = answer {
-                self.failed("an eviction", &error);
-                going.names.push(name);
+        while !going.names.is_empty() {
+            let first = going.names.len().saturating_sub(BATCH);
+            let until = self.until();
+            let batch = going.names.get(first..).unwrap_or_default();
+            let evicted = self.redis.cache_evict(batch, until);
+            let Some(answers) = self.ask(EVICTING, until, evicted).await else {
+                break;
+            };
+            let mut refused = Vec::new();
+            for (name, answer) in going.names.drain(first..).zip(answers) {
+                if let Err(error) = answer {
+                    self.failed(EVICTING, &error);
+                    refused.push(name);
+                }
+            }
+            if !refused.is_empty() {
+                self.send_later(refused);
             }
         }
     }

@@ -29,6 +29,9 @@ pub struct CacheStats {
     pub too_large: u64,
     /// Keys and tags that were dropped on request.
     pub evicted: u64,
+    /// Evictions that Redis never heard of, because more waited for it than are kept: values of these names may be given
+    /// until they end.
+    pub lost: u64,
     /// The time of computing that hits and waits did not spend.
     pub saved: Duration,
 }
@@ -52,7 +55,7 @@ impl fmt::Display for CacheStats {
         write!(
             f,
             "{} hits, {} waits, {} misses ({:.1} % spared, {:?} saved), {} computed, {} refreshed, {} refused, \
-             {} too large, {} evicted, {} errors",
+             {} too large, {} evicted, {} lost, {} errors",
             self.hits,
             self.waits,
             self.misses,
@@ -63,6 +66,7 @@ impl fmt::Display for CacheStats {
             self.refused,
             self.too_large,
             self.evicted,
+            self.lost,
             self.errors,
         )
     }
@@ -84,6 +88,7 @@ pub(super) struct Counts {
     refused: AtomicU64,
     too_large: AtomicU64,
     evicted: AtomicU64,
+    lost: AtomicU64,
 }
 
 /// Two cache lines, since processors fetch them in pairs.
@@ -153,6 +158,10 @@ impl Counts {
         self.evicted.fetch_add(names as u64, Ordering::Relaxed);
     }
 
+    pub(super) fn lost(&self, names: usize) {
+        self.lost.fetch_add(names as u64, Ordering::Relaxed);
+    }
+
     pub(super) fn read(&self) -> CacheStats {
         let sum = |of: fn(&Often) -> &AtomicU64| {
             let each = self
@@ -173,6 +182,7 @@ impl Counts {
             refused: one(&self.refused),
             too_large: one(&self.too_large),
             evicted: one(&self.evicted),
+            lost: one(&self.lost),
             saved: Duration::from_nanos(saved_ns),
         }
     }
@@ -202,7 +212,7 @@ mod tests {
         assert_eq!(
             stats.to_string(),
             "4000 hits, 1 waits, 4000 misses (50.0 % spared, 10ms saved), 0 computed, 0 refreshed, 0 refused, \
-             0 too large, 0 evicted, 0 errors"
+             0 too large, 0 evicted, 0 lost, 0 errors"
         );
         assert_eq!(CacheStats::default().hit_rate(), 0.0);
     }

@@ -15,11 +15,11 @@ use crate::{SLACK, connect};
 const DEADLINE: Duration = Duration::from_millis(250);
 
 /// What is kept for the whole of a test, and never computed again before its end.
-fn keep() -> Keep {
+pub(crate) fn keep() -> Keep {
     Keep::during(Duration::from_secs(600)).jitter(0)
 }
 
-async fn answer(cache: &Cache, key: &str, value: u32) -> Result<u32, Error> {
+pub(crate) async fn answer(cache: &Cache, key: &str, value: u32) -> Result<u32, Error> {
     cache
         .remember(key, keep(), async || Ok::<_, Error>(value))
         .await
@@ -37,7 +37,7 @@ async fn until_kept(cache: &Cache, key: &str) -> anyhow::Result<Duration> {
 }
 
 /// Two caches on one server are as two processes.
-async fn two_on(url: &str) -> anyhow::Result<[Cache; 2]> {
+pub(crate) async fn two_on(url: &str) -> anyhow::Result<[Cache; 2]> {
     let config = KvConfig::from_url(url)?;
     let one = Cache::on(&Kv::connect(config.clone()).await?);
     Ok([one, Cache::on(&Kv::connect(config).await?)])
@@ -123,7 +123,22 @@ async fn nothing_is_stored_between_announcement_and_eviction(url: &str) -> anyho
     Ok(())
 }
 
-async fn a_dropped_computation_is_taken_over_by_the_other_process(url: &str) -> anyhow::Result<()> {
+/// How often the servers have been asked for values.
+fn looks(servers: &[Server]) -> anyhow::Result<u64> {
+    let mut looks = 0;
+    for server in servers {
+        let calls = server.ask(&["INFO", "commandstats"])?;
+        let calls = calls.split("cmdstat_mget:calls=").nth(1);
+        let calls = calls.and_then(|calls| calls.split(',').next());
+        looks += calls.map_or(Ok(0), str::parse::<u64>)?;
+    }
+    Ok(looks)
+}
+
+async fn a_dropped_computation_is_taken_over_by_the_other_process(
+    url: &str,
+    servers: &[Server],
+) -> anyhow::Result<()> {
     let [first, second] = two_on(url).await?;
     let begun = Arc::new(Notify::new());
     let stuck = tokio::spawn({
@@ -137,7 +152,14 @@ async fn a_dropped_computation_is_taken_over_by_the_other_process(url: &str) -> 
         }
     });
     begun.notified().await;
+    let before = looks(servers)?;
     let waiter = tokio::spawn(async move { answer(&second, "key", 2).await });
+    // It has seen that somebody else computes, and waits for him.
+    let asked = Instant::now();
+    while looks(servers)? == before {
+        anyhow::ensure!(asked.elapsed() < Duration::from_secs(20), "nobody looks");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     stuck.abort();
     let began = Instant::now();
     assert_eq!(waiter.await??, 2);
@@ -154,7 +176,8 @@ async fn processes_share_values_and_evictions_on_one_server() -> anyhow::Result<
     what_was_computed_before_an_eviction_is_not_stored(&url).await?;
     nothing_is_stored_between_announcement_and_eviction(&url).await?;
     server.ask(&["FLUSHALL"])?;
-    a_dropped_computation_is_taken_over_by_the_other_process(&url).await
+    a_dropped_computation_is_taken_over_by_the_other_process(&url, std::slice::from_ref(&server))
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -168,7 +191,7 @@ async fn processes_share_values_and_evictions_on_a_cluster() -> anyhow::Result<(
     for server in cluster.servers() {
         server.ask(&["FLUSHALL"])?;
     }
-    a_dropped_computation_is_taken_over_by_the_other_process(&url).await
+    a_dropped_computation_is_taken_over_by_the_other_process(&url, cluster.servers()).await
 }
 
 #[test]
@@ -309,6 +332,82 @@ async fn an_eviction_while_redis_is_away_is_done_when_it_is_back() -> anyhow::Re
         assert_eq!(there.get::<u32>("b").await, None);
         here.evict("a").await;
     }
+    Ok(())
+}
+
+/// How many names one transaction evicts at once here.
+const MANY: u32 = 100_000;
+
+/// Some of them, from the first to the last.
+fn some_of_many() -> impl Iterator<Item = String> {
+    (0..MANY)
+        .step_by(999)
+        .chain([MANY - 1])
+        .map(|number| format!("many:{number}"))
+}
+
+fn many() -> Evictions {
+    (0..MANY).fold(Evictions::new(), |all, number| {
+        all.key(format!("many:{number}"))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_eviction_of_any_number_of_names_is_answered_piece_by_piece() -> anyhow::Result<()> {
+    let server = Server::start()?;
+    let [here, there] = two_on(&server.url()).await?;
+    for key in some_of_many() {
+        answer(&there, &key, 1).await?;
+    }
+    here.evict_all_of(&many()).await;
+    for key in some_of_many() {
+        assert_eq!(there.get::<u32>(&key).await, None, "{key}");
+    }
+    let stats = here.stats();
+    assert_eq!((stats.errors, stats.lost), (0, 0), "{stats}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_eviction_of_many_names_while_redis_is_away_costs_one_deadline_and_loses_none()
+-> anyhow::Result<()> {
+    let server = Server::start()?;
+    let [here, there] = two_on(&server.url()).await?;
+    for key in some_of_many() {
+        answer(&there, &key, 1).await?;
+    }
+    let evictions = many();
+    server.freeze()?;
+    let began = Instant::now();
+    here.evict_all_of(&evictions).await;
+    let took = began.elapsed();
+    assert!(took <= DEADLINE + 2 * SLACK, "{took:?}");
+    server.thaw()?;
+    until_kept(&here, "after").await?;
+    for key in some_of_many() {
+        assert_eq!(there.get::<u32>(&key).await, None, "{key}");
+    }
+    assert_eq!(here.stats().lost, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn evictions_are_sent_also_when_the_runtime_of_the_cache_is_gone() -> anyhow::Result<()> {
+    let server = Server::start()?;
+    let store = connect(&server.url()).await?;
+    let gone = tokio::runtime::Runtime::new()?;
+    let cache = {
+        let _inside = gone.enter();
+        Cache::on(&store)
+    };
+    gone.shutdown_background();
+    assert_eq!(answer(&cache, "a", 1).await?, 1);
+    server.freeze()?;
+    cache.evict("a").await;
+    server.thaw()?;
+    let recovered = until_kept(&cache, "a").await?;
+    assert!(recovered < Duration::from_secs(1) + SLACK, "{recovered:?}");
+    assert_eq!(cache.get::<u32>("a").await, Some(7));
     Ok(())
 }
 

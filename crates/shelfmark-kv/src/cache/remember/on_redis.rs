@@ -18,8 +18,9 @@ use super::super::store::time_to_live;
 use super::super::tags::Tagged;
 use super::super::{Cache, encoded};
 
-/// How long one waits before he looks again for what another process computes: from this, doubling, to that.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
+/// How long one waits before he looks again for what another process computes: from this, doubling, to that. So late a
+/// computation that was given up is taken over; one in each process looks.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(10));
 
 /// What the one who leads has to do, once he has asked Redis.
 enum Told {

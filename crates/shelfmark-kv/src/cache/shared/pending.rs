@@ -10,10 +10,13 @@ use tokio::time::{Instant, sleep};
 
 use super::Core;
 
-/// The most names that are kept. What is beyond is lost: its values may be given until they end.
-pub(super) const MOST: usize = 10_000;
+/// The most bytes of names that are kept: about 150,000 names. What is beyond is lost: its values may be given until they
+/// end.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// What a name takes beside its own bytes: its place in the map, of which up to half is empty.
+const NAME_BYTES: usize = 80;
 /// How many are sent at once.
-const BATCH: usize = 1_000;
+pub(super) const BATCH: usize = 1_000;
 /// Pauses between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -34,6 +37,12 @@ struct Names {
     /// Each with the number under which it was added last.
     numbers: HashMap<String, u64>,
     last: u64,
+    /// What they take.
+    bytes: usize,
+}
+
+fn bytes_of(name: &str) -> usize {
+    name.len().saturating_add(NAME_BYTES)
 }
 
 impl Pending {
@@ -51,12 +60,18 @@ impl Pending {
         let mut names = self.lock();
         let mut lost = 0;
         for name in added {
-            if names.numbers.len() >= MOST && !names.numbers.contains_key(&name) {
+            names.last += 1;
+            let number = names.last;
+            if let Some(known) = names.numbers.get_mut(&name) {
+                *known = number;
+                continue;
+            }
+            let bytes = names.bytes.saturating_add(bytes_of(&name));
+            if bytes > MOST_BYTES {
                 lost += 1;
                 continue;
             }
-            names.last += 1;
-            let number = names.last;
+            names.bytes = bytes;
             names.numbers.insert(name, number);
         }
         self.count.store(names.numbers.len(), SeqCst);
@@ -77,7 +92,12 @@ impl Pending {
         for (name, number) in done {
             if names.numbers.get(&name) == Some(&number) {
                 names.numbers.remove(&name);
+                names.bytes = names.bytes.saturating_sub(bytes_of(&name));
             }
+        }
+        if names.numbers.is_empty() {
+            // An outage's room is not kept for the next one.
+            names.numbers = HashMap::new();
         }
         self.count.store(names.numbers.len(), SeqCst);
     }
@@ -111,13 +131,12 @@ impl Core {
     pub(super) fn send_later(self: &Arc<Self>, names: Vec<String>) {
         let lost = self.pending.add(names);
         if lost > 0 {
-            for _ in 0..lost {
-                self.counts.error();
-            }
+            self.counts.lost(lost);
             tracing::error!(
                 target: "shelfmark::cache",
                 lost,
-                "more evictions wait for Redis than are kept ({MOST}); values of the lost ones may be given until they end"
+                "more evictions wait for Redis than are kept ({MOST_BYTES} bytes); values of the lost ones may be given \
+                 until they end"
             );
         }
         self.send_pending();
@@ -130,8 +149,8 @@ impl Core {
         }
         let sending = Sending(self.clone());
         let current = || tokio::runtime::Handle::try_current().ok();
-        // Without any, the next one who asks begins it.
-        if let Some(runtime) = self.runtime.clone().or_else(current) {
+        // Ours may be gone, and drops what it is given then. Without any, the next one who asks begins it.
+        if let Some(runtime) = current().or_else(|| self.runtime.clone()) {
             runtime.spawn(async move {
                 send(&sending.0).await;
                 let core = sending.0.clone();
@@ -165,7 +184,7 @@ async fn send(core: &Arc<Core>) {
                 let done = batch.into_iter().zip(answers).filter_map(|(name, answer)| {
                     is_all &= answer.is_ok();
                     answer
-                        .map_err(|error| core.failed("an eviction", &error))
+                        .map_err(|error| core.failed(super::EVICTING, &error))
                         .ok()?;
                     Some(name)
                 });
@@ -176,7 +195,7 @@ async fn send(core: &Arc<Core>) {
                     continue;
                 }
             }
-            Err(error) => core.failed("an eviction", &error),
+            Err(error) => core.failed(super::EVICTING, &error),
         }
         // Ours alone is left of the cache.
         if Arc::strong_count(core) == 1 {
@@ -187,7 +206,9 @@ async fn send(core: &Arc<Core>) {
                     "evictions are given up, because Redis is away and nobody has the cache any more; values may be given \
                      until they end"
                 );
-                core.pending.done(core.pending.batch());
+                while core.pending.any() {
+                    core.pending.done(core.pending.batch());
+                }
                 return;
             }
         }
@@ -205,15 +226,20 @@ mod tests {
     }
 
     #[test]
-    fn so_many_are_kept_and_those_beyond_are_counted() {
+    fn as_many_are_kept_as_there_is_room_for_and_those_beyond_are_counted() {
         let pending = Pending::default();
         assert!(!pending.any());
-        assert_eq!(pending.add(names(0..MOST)), 0);
-        assert_eq!(pending.add(names(MOST - 1..MOST + 5)), 5);
-        assert!(pending.any());
+        let long = |number: usize| format!("{number:01000}");
+        let room = MOST_BYTES / bytes_of(&long(0));
+        assert_eq!(pending.add((0..room).map(long).collect()), 0);
+        // Those that wait already take no more room.
+        assert_eq!(pending.add((room - 5..room + 5).map(long).collect()), 5);
+        pending.done(pending.batch());
+        assert_eq!(pending.add((room..room + BATCH + 5).map(long).collect()), 5);
         while pending.any() {
             pending.done(pending.batch());
         }
+        assert_eq!(pending.lock().bytes, 0);
     }
 
     #[test]
