@@ -13,7 +13,7 @@
 //! | F6 | the server deletes keys to make room | `a_server_that_deletes_keys_to_make_room_is_warned_of` (a warning, not a refusal: the store does not know what it is used for) |
 //! | F7 | it refuses | all of `refusals.rs`: READONLY, NOPERM, WRONGPASS, NOAUTH, BUSY, MISCONF, LOADING, CLUSTERDOWN; `what_the_server_refuses_has_a_class_and_shows_none_of_its_words` in `src/redis/error.rs`: every class |
 //! | F8 | it crashes with acknowledged writes | `what_a_server_that_writes_always_has_acknowledged_outlives_its_crashes`; with any other persistence they may be lost, which the documentation of the crate says under "What differs" |
-//! | F9–F11 | stampedes, loaders that fail, stale write-backs | `tests/cache`, `tests/faults/cache.rs` |
+//! | F9–F11 | stampedes, loaders that fail, stale write-backs | `tests/cache`, `cache.rs`, `refresh.rs` |
 //! | F12 | hot keys, huge values, keys with any bytes | `suite/`: `concurrent_counts_are_all_kept`, `the_longest_value_is_taken_and_a_longer_one_is_refused`, `the_longest_key_is_taken_and_a_longer_one_is_refused`, `a_key_is_any_text`, `a_value_is_any_bytes`, `prefixes_keep_stores_apart`, `a_prefix_is_no_pattern` |
 //! | F13 | racing callers of a rate limit, clocks that are off | `a_million_racing_calls_are_allowed_as_often_as_an_oracle_says` (in process), `racing_processes_get_no_more_than_the_quota_by_the_servers_clock` (40,000 on Redis), `no_clock_of_a_process_reaches_the_server`, `suite/`: `both_engines_give_the_same_answers`, `src/gcra.rs`: `no_window_has_more_than_the_burst_and_what_came_back`. Without a server `check` is an error: whoever calls decides |
 //! | F14 | slow subscribers, lost connections | `messages_keep_their_order_and_a_slow_reader_is_told_what_it_missed` in `suite/`, `a_lost_connection_is_told_and_messages_come_again_after_it`, `a_restart_is_told_and_new_subscribers_are_told_nothing_of_it`, `a_subscriber_that_the_server_gave_up_on_is_told_of_the_gap` |
@@ -37,6 +37,7 @@ mod messages;
 mod outcomes;
 mod places;
 mod proxy;
+mod refresh;
 mod refusals;
 mod storms;
 mod topology;
