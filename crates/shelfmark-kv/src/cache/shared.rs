@@ -127,16 +127,16 @@ impl Shared {
         }
     }
 
-    /// Blocks what is named until it is evicted, or for half a minute: nothing is stored for it.
+    /// Blocks what is named until it is evicted, or for half a minute: nothing is stored for it. A transaction waits for
+    /// this, so all of it has one deadline, and what is not blocked by then is not.
     pub(super) async fn announce(&self, evictions: &Evictions) {
         let names = named(evictions);
         if names.is_empty() {
             return;
         }
         let core = &self.core;
-        let block = version::block();
+        let (block, until) = (version::block(), core.until());
         for batch in names.chunks(BATCH) {
-            let until = core.until();
             let blocked = core.redis.cache_block(batch, &block, BLOCK_MS, until);
             let Some(blocked) = core.ask(ANNOUNCING, until, blocked).await else {
                 return;
