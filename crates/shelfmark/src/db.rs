@@ -508,6 +508,9 @@ impl Db {
     /// # Cancel safety
     /// As [`close`](Db::close).
     pub async fn close_within(&self, deadline: Duration) -> Result<()> {
+        if let Some(attached) = &self.shared.cache {
+            attached.close();
+        }
         self.shared.engine.close(deadline).await
     }
 }

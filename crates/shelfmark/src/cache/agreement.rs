@@ -2,12 +2,11 @@
 //! outdated.
 //!
 //! The message goes out with the commit or not at all, and also when the process dies right after it. Whoever cannot hear
-//! (before `LISTEN` is accepted, and while its connection is lost) keeps nothing.
+//! (before `LISTEN` is accepted, and while its connection is lost) keeps nothing, which [`ear`](super::ear) sees to.
 
 use std::borrow::Cow;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -17,6 +16,7 @@ use shelfmark_core::{Access, BoxStream, Call, Dialect, Engine, Notice, Result, V
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use super::ear::{Ear, Served};
 use super::message;
 use crate::listen;
 
@@ -31,8 +31,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// One instance among those that agree.
 pub(super) struct Agreement {
     hearing: Hearing,
-    /// Begins with the first call that has a runtime to run it.
-    task: OnceLock<JoinSet<()>>,
+    ear: Arc<Ear>,
+    /// At most one task that listens. It begins with the first call that has a runtime to run it, and again with the next
+    /// one when it has panicked or ended with its runtime.
+    task: Mutex<JoinSet<()>>,
 }
 
 /// What the task needs.
@@ -44,23 +46,20 @@ struct Hearing {
     cache: Arc<dyn QueryCache>,
     /// Not kept alive: the last handle closes the database.
     engine: Weak<dyn Engine>,
-    /// Set when the database was closed: nothing is heard any more.
-    over: Arc<AtomicBool>,
 }
 
 impl Agreement {
     /// Nothing is kept from now on until messages are heard.
     pub(super) fn begin(cache: &Arc<dyn QueryCache>, engine: &Arc<dyn Engine>) -> Self {
-        cache.suspend();
         let agreement = Agreement {
             hearing: Hearing {
                 instance: fastrand::u64(..),
                 channel: channel(cache.namespace()),
                 cache: Arc::clone(cache),
                 engine: Arc::downgrade(engine),
-                over: Arc::default(),
             },
-            task: OnceLock::new(),
+            ear: Ear::deaf(cache),
+            task: Mutex::default(),
         };
         agreement.start();
         agreement
@@ -70,19 +69,26 @@ impl Agreement {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        self.task.get_or_init(|| {
-            let mut task = JoinSet::new();
-            task.spawn_on(self.hearing.clone().run(), &runtime);
-            task
-        });
+        let Some(ear) = self.ear.serve() else {
+            return;
+        };
+        // A task that is dropped under this lock takes those of its ear and of the cache, never this one.
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        while task.try_join_next().is_some() {}
+        task.spawn_on(self.hearing.clone().run(ear), &runtime);
     }
 
     /// Whether what other instances evict is heard, or nothing is kept meanwhile.
     pub(super) fn holds(&self) -> bool {
-        if self.task.get().is_none() {
+        if self.ear.is_wanting() {
             self.start();
         }
-        !self.hearing.over.load(Ordering::Acquire)
+        self.ear.holds()
+    }
+
+    /// The database is about to be closed: nothing is heard any more.
+    pub(super) fn close(&self) {
+        self.ear.close();
     }
 
     /// The statement that tells the others.
@@ -105,35 +111,42 @@ impl Agreement {
     }
 }
 
+/// The cache may live on, with other users.
+impl Drop for Agreement {
+    fn drop(&mut self) {
+        self.ear.close();
+    }
+}
+
 impl Hearing {
-    async fn run(self) {
+    /// Ends when the database is closed. However it ends, the drop of `ear` says so.
+    async fn run(self, ear: Served) {
         let Some(notices) = self.listen().await else {
             return;
         };
-        // From here on all that is committed is heard.
-        self.cache.resume();
+        ear.hear();
         let mut notices = pin!(notices);
         while let Some(notice) = notices.next().await {
             match notice {
                 Ok(Notice::Message { payload, .. }) => self.hear(&payload).await,
                 Ok(Notice::Interrupted) => {
                     tracing::warn!(target: "shelfmark::cache", "the connection that tells of other instances' evictions is lost; nothing is kept until it is there again");
-                    self.cache.suspend();
+                    ear.lose();
                 }
-                Ok(Notice::Resumed) => self.cache.resume(),
+                Ok(Notice::Resumed) => ear.hear(),
+                // In the middle of an outage it goes on: what came before and after it is told of as one.
                 Ok(Notice::Missed { messages }) => {
                     tracing::warn!(target: "shelfmark::cache", messages, "evictions of other instances came faster than they were taken; all values are dropped");
-                    self.drop_all();
+                    self.cache.drop_all();
                 }
-                Ok(_) => self.drop_all(),
-                // Not the end: attempts go on, and nothing is kept meanwhile.
+                Ok(_) => self.cache.drop_all(),
+                // Not the end: attempts go on.
                 Err(error) => {
                     tracing::warn!(target: "shelfmark::cache", %error, "the server refuses to tell of other instances' evictions; nothing is kept until it does");
+                    ear.lose();
                 }
             }
         }
-        // The database was closed. The cache may serve another `Db` by now, so it is not suspended.
-        self.over.store(true, Ordering::Release);
     }
 
     /// Tries until the server accepts; `None` when the database is gone.
@@ -166,13 +179,8 @@ impl Hearing {
         }
         match message.evictions {
             Some(evictions) => self.cache.evict(&evictions).await,
-            None => self.drop_all(),
+            None => self.cache.drop_all(),
         }
-    }
-
-    fn drop_all(&self) {
-        self.cache.suspend();
-        self.cache.resume();
     }
 }
 

@@ -42,6 +42,13 @@ impl Attached {
         }
     }
 
+    /// The database is about to be closed: its reads go past the cache, and others may go on to use it.
+    pub(crate) fn close(&self) {
+        if let Some(agreement) = &self.agreement {
+            agreement.close();
+        }
+    }
+
     /// Whether a write that evicts has to tell other instances, in its own transaction.
     pub(crate) fn tells(&self) -> bool {
         self.agreement.is_some()

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod attached;
+mod ear;
 mod message;
 mod second;
 mod writing;

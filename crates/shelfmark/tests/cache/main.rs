@@ -11,6 +11,7 @@ mod instances;
 mod order;
 mod probe;
 mod stale;
+mod users;
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! A cache that writes down what it is asked.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -50,7 +50,8 @@ pub(crate) struct Probe {
     pub(crate) events: Events,
     kept: Mutex<HashMap<String, Stored>>,
     shared: bool,
-    suspended: AtomicBool,
+    /// How often it is suspended now.
+    suspended: AtomicUsize,
     /// What happens inside of `announce` and `evict`, before they are written down.
     look: Option<Look>,
 }
@@ -68,7 +69,7 @@ impl Probe {
             events: Events::new(),
             kept: Mutex::default(),
             shared: true,
-            suspended: AtomicBool::new(false),
+            suspended: AtomicUsize::new(0),
             look: None,
         }
     }
@@ -85,6 +86,11 @@ impl Probe {
     pub(crate) fn looking(mut self, look: Look) -> Self {
         self.look = Some(look);
         self
+    }
+
+    /// How often it is suspended now.
+    pub(crate) fn suspended(&self) -> usize {
+        self.suspended.load(Ordering::SeqCst)
     }
 
     async fn asked(&self, what: &str, evictions: &Evictions) {
@@ -125,7 +131,7 @@ impl QueryCache for Probe {
                 return Ok(kept);
             }
             let value = compute().await?;
-            if !self.suspended.load(Ordering::SeqCst) {
+            if self.suspended() == 0 {
                 let key = wanted.key.into_owned();
                 self.kept.lock().unwrap().insert(key, Arc::clone(&value));
             }
@@ -154,14 +160,19 @@ impl QueryCache for Probe {
     }
 
     fn suspend(&self) {
-        self.suspended.store(true, Ordering::SeqCst);
+        self.suspended.fetch_add(1, Ordering::SeqCst);
         self.kept.lock().unwrap().clear();
         self.events.push("suspend");
     }
 
     fn resume(&self) {
-        self.suspended.store(false, Ordering::SeqCst);
         self.kept.lock().unwrap().clear();
+        assert!(self.suspended.fetch_sub(1, Ordering::SeqCst) > 0);
         self.events.push("resume");
+    }
+
+    fn drop_all(&self) {
+        self.kept.lock().unwrap().clear();
+        self.events.push("drop all");
     }
 }

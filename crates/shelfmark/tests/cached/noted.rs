@@ -113,6 +113,7 @@ impl QueryCache for Noted {
         "noted"
     }
 
+    /// No test has evictions that may be missed.
     fn suspend(&self) {
         lock(&self.0.kept).clear();
     }
