@@ -41,6 +41,7 @@
 
 mod alone;
 mod connect;
+mod create;
 mod db;
 mod direct;
 mod listen;
