@@ -43,6 +43,7 @@
 mod alone;
 mod cache;
 mod connect;
+mod create;
 mod db;
 mod direct;
 mod listen;
