@@ -1,28 +1,40 @@
-//! Flights: one computation per key in this process, and who waits for it.
+//! Flights: one computation per key and shape in this process, and who waits for it.
 //!
 //! The one who computes holds a [`Lead`], in whose task the computation runs; the others hold a [`Seat`]. When the lead
-//! ends without a value, by an error, a panic or because it was dropped, the next who waits takes over.
+//! ends by a panic or because it was dropped, the next who waits takes over. When it ends with an error, those who wait
+//! compute as well, [`AT_ONCE`] of them beside each other, and nobody waits for more than [`PATIENCE`] that fail: so a
+//! source that is away costs each caller the time of two or three computations, however many callers there are.
 //!
 //! Who begins when is told by tickets, which a shard gives out in order. A value may be handed to those who began before
 //! it was read, or before it was last known to be valid ([`Lead::land`]); anybody else looks again. So nobody is given
 //! what was read before an eviction that was answered before he began.
 
+mod epoch;
+mod lead;
 mod seat;
+mod shard;
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shelfmark_core::cache::Stored;
 use tokio::sync::Notify;
 
+pub(super) use lead::Lead;
 pub(super) use seat::{Seat, Waited};
 
+use self::epoch::Epoch;
+use self::shard::Shard;
 use super::tags::Tagged;
+
+/// How many compute the same at once after one of them has failed: enough that a few callers need not queue, and few
+/// enough that one error of a popular key does not become a computation for each caller.
+const AT_ONCE: usize = 32;
+/// For how many computations one waits that give him nothing.
+const PATIENCE: u32 = 2;
 
 /// When somebody began, or a value was known to be valid, in the order of one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,15 +52,7 @@ const SHARDS: usize = 64;
 pub(super) struct Flights {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
-    /// Grows when all is dropped. Odd while nothing is kept.
-    epoch: AtomicU64,
-}
-
-/// Locked for moments only. A flight's own lock is taken inside of its shard's, never the other way round.
-#[derive(Default)]
-struct Shard {
-    flights: HashMap<Arc<str>, Arc<Flight>>,
-    tickets: u64,
+    epoch: Epoch,
 }
 
 /// One computation. It is *attached* while its shard knows it; one that was detached by an eviction or a `set` goes on for
@@ -73,6 +77,8 @@ enum Phase {
     /// Nobody does, and at least one waits who will.
     Leaderless,
     Landed(Landed),
+    /// It ended with an error; who waits looks again, and perhaps computes.
+    Failed,
     /// It ended without a value; who waits looks again.
     Gone,
 }
@@ -101,6 +107,8 @@ pub(super) enum Entered<H> {
     Lead(Lead),
     /// Somebody else does.
     Wait(Seat),
+    /// He computes it for himself alone: so many do already that nobody is to wait for him.
+    Alone,
 }
 
 /// Who comes for what.
@@ -109,6 +117,8 @@ pub(super) struct Entering<'a> {
     pub(super) shape: u64,
     /// When he first came; `None` the first time, filled in.
     pub(super) began: &'a mut Option<Ticket>,
+    /// For how many computations he has waited that gave him nothing.
+    pub(super) in_vain: u32,
 }
 
 impl fmt::Debug for Flights {
@@ -124,7 +134,7 @@ impl Default for Flights {
                 .take(SHARDS)
                 .collect(),
             hasher: RandomState::new(),
-            epoch: AtomicU64::new(0),
+            epoch: Epoch::default(),
         }
     }
 }
@@ -143,25 +153,30 @@ impl Flights {
 
     /// The number of all, odd while nothing is kept.
     pub(super) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
+        self.epoch.now()
     }
 
-    /// Outdates all, and keeps nothing from now on, or keeps values again.
-    pub(super) fn next_epoch(&self, suspended: bool) {
-        let next = |epoch: u64| epoch + 2 - (epoch + u64::from(suspended)) % 2;
-        let update = |epoch| Some(next(epoch));
-        // The closure never refuses.
-        let _ = self
-            .epoch
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, update);
+    /// Outdates all. Nothing is kept until all who suspend have resumed.
+    pub(super) fn suspend(&self) {
+        self.epoch.suspend();
+    }
+
+    /// Outdates all, and ends one suspension.
+    pub(super) fn resume(&self) {
+        self.epoch.resume();
+    }
+
+    /// Outdates all.
+    pub(super) fn drop_all(&self) {
+        self.epoch.drop_all();
     }
 
     fn is_current(&self, before: &Before) -> bool {
         before.epoch == self.epoch() && before.tags.is_current()
     }
 
-    /// Joins the flight of the key, or begins one. `found` looks again, since a flight may have landed since the last
-    /// look; `tags` is asked for the numbers of the tags before anything is computed.
+    /// Joins a flight of the key and shape, or begins one. `found` looks again, since a flight may have landed since the
+    /// last look; `tags` is asked for the numbers of the tags before anything is computed.
     pub(super) fn enter<H>(
         self: &Arc<Self>,
         who: Entering<'_>,
@@ -170,30 +185,45 @@ impl Flights {
     ) -> Entered<H> {
         let mut shard = self.shard(who.key);
         let began = *who.began.get_or_insert_with(|| shard.ticket());
-        if let Some(flight) = shard.flights.get(who.key).cloned() {
+        let (mut oldest, mut many, mut outdated) = (None, 0, Vec::new());
+        for flight in shard.of(who.key) {
+            if flight.shape != who.shape {
+                continue;
+            }
             let mut state = flight.state();
-            let leaderless = matches!(state.phase, Phase::Leaderless);
-            if flight.shape == who.shape && leaderless {
+            if matches!(state.phase, Phase::Leaderless) {
                 state.phase = Phase::Led;
                 state.before = self.before(tags);
                 drop(state);
-                return Entered::Lead(self.lead(flight, shard.ticket()));
+                let flight = flight.clone();
+                return Entered::Lead(Lead::new(self.clone(), flight, shard.ticket()));
             }
-            if flight.shape == who.shape && self.is_current(&state.before) {
-                state.waiters += 1;
-                drop(state);
-                return Entered::Wait(Seat::new(self.clone(), flight, began));
+            if self.is_current(&state.before) {
+                many += 1;
+                oldest.get_or_insert_with(|| flight.clone());
+            } else {
+                outdated.push(flight.clone());
             }
-            flight.detached(state);
-            shard.flights.remove(who.key);
+        }
+        for flight in outdated {
+            shard.forget(&flight);
+        }
+        let full = many >= AT_ONCE;
+        let waits = who.in_vain == 0 || full && who.in_vain < PATIENCE;
+        if waits && let Some(flight) = oldest {
+            flight.state().waiters += 1;
+            return Entered::Wait(Seat::new(self.clone(), flight, began));
         }
         if let Some(found) = found() {
             return Entered::Found(found);
         }
+        if full {
+            return Entered::Alone;
+        }
         Entered::Lead(self.begin(&mut shard, who.key, who.shape, tags))
     }
 
-    /// Begins a flight where there is none, for a value that is computed again before its end.
+    /// Begins a flight where there is none of this shape, for a value that is computed again before its end.
     pub(super) fn refresh(
         self: &Arc<Self>,
         key: &str,
@@ -201,7 +231,7 @@ impl Flights {
         tags: impl FnOnce() -> Tagged,
     ) -> Option<Lead> {
         let mut shard = self.shard(key);
-        if shard.flights.contains_key(key) {
+        if shard.of(key).iter().any(|flight| flight.shape == shape) {
             return None;
         }
         Some(self.begin(&mut shard, key, shape, tags))
@@ -224,8 +254,8 @@ impl Flights {
             }),
             bell: Notify::new(),
         });
-        shard.flights.insert(flight.key.clone(), flight.clone());
-        self.lead(flight, shard.ticket())
+        shard.attach(flight.clone());
+        Lead::new(self.clone(), flight, shard.ticket())
     }
 
     fn before(&self, tags: impl FnOnce() -> Tagged) -> Before {
@@ -235,35 +265,13 @@ impl Flights {
         }
     }
 
-    fn lead(self: &Arc<Self>, flight: Arc<Flight>, began: Ticket) -> Lead {
-        Lead {
-            flights: self.clone(),
-            flight: Some(flight),
-            began,
-        }
-    }
-
-    /// Detaches the flight of the key, if there is one, and does `then` before anybody else can do anything with the key.
+    /// Detaches all flights of the key, if there are any, and does `then` before anybody else can do anything with the key.
     pub(super) fn detach<R>(&self, key: &str, then: impl FnOnce() -> R) -> R {
         let mut shard = self.shard(key);
-        if !shard.flights.is_empty()
-            && let Some(flight) = shard.flights.remove(key)
-        {
-            flight.detached(flight.state());
+        for flight in shard.take(key) {
+            flight.detached();
         }
         then()
-    }
-}
-
-impl Shard {
-    fn ticket(&mut self) -> Ticket {
-        self.tickets += 1;
-        Ticket(self.tickets)
-    }
-
-    fn has(&self, flight: &Arc<Flight>) -> bool {
-        let attached = self.flights.get(&flight.key);
-        attached.is_some_and(|attached| Arc::ptr_eq(attached, flight))
     }
 }
 
@@ -273,98 +281,12 @@ impl Flight {
     }
 
     /// Its shard forgets it. Whoever leads it goes on; where nobody does, nobody takes over.
-    fn detached(&self, mut state: MutexGuard<'_, State>) {
+    fn detached(&self) {
+        let mut state = self.state();
         if matches!(state.phase, Phase::Leaderless) {
             state.phase = Phase::Gone;
             drop(state);
             self.bell.notify_waiters();
         }
-    }
-}
-
-/// The right to compute the value of a key, and the duty to tell those who wait. Dropped without a value, the next who
-/// waits takes over.
-pub(super) struct Lead {
-    flights: Arc<Flights>,
-    /// `None` once it landed.
-    flight: Option<Arc<Flight>>,
-    /// Before anything was computed.
-    began: Ticket,
-}
-
-impl Lead {
-    /// Before anything was computed.
-    pub(super) fn began(&self) -> Ticket {
-        self.began
-    }
-
-    /// A ticket of now.
-    pub(super) fn now(&self) -> Ticket {
-        let flight = self.flight.as_ref();
-        // It is there until it lands, which takes the lead away.
-        flight.map_or(self.began, |flight| {
-            self.flights.shard(&flight.key).ticket()
-        })
-    }
-
-    /// Ends the flight with a value. `store` is told how things were before it was computed and whether they still are, and
-    /// answers since when the value is valid. Nobody else can do anything with the key meanwhile.
-    pub(super) fn land(
-        mut self,
-        value: Stored,
-        cost: Duration,
-        store: impl FnOnce(&Arc<str>, Before, bool) -> Ticket,
-    ) {
-        let Some(flight) = self.flight.take() else {
-            return;
-        };
-        let mut shard = self.flights.shard(&flight.key);
-        let attached = shard.has(&flight);
-        if attached {
-            shard.flights.remove(&flight.key);
-        }
-        let before = {
-            let mut state = flight.state();
-            let nothing = Before {
-                epoch: 0,
-                tags: Tagged::default(),
-            };
-            std::mem::replace(&mut state.before, nothing)
-        };
-        let current = attached && self.flights.is_current(&before);
-        let valid_at = store(&flight.key, before, current);
-        flight.state().phase = Phase::Landed(Landed {
-            value,
-            cost,
-            valid_at,
-        });
-        drop(shard);
-        flight.bell.notify_waiters();
-    }
-}
-
-impl Drop for Lead {
-    fn drop(&mut self) {
-        let Some(flight) = self.flight.take() else {
-            return;
-        };
-        let mut shard = self.flights.shard(&flight.key);
-        let attached = shard.has(&flight);
-        let mut state = flight.state();
-        if attached && state.waiters > 0 {
-            state.phase = Phase::Leaderless;
-            drop(state);
-            drop(shard);
-            // One is enough, or each of many failures would wake all of them.
-            flight.bell.notify_one();
-            return;
-        }
-        state.phase = Phase::Gone;
-        drop(state);
-        if attached {
-            shard.flights.remove(&flight.key);
-        }
-        drop(shard);
-        flight.bell.notify_waiters();
     }
 }

@@ -1,5 +1,7 @@
 //! The tier in process: values as they are, never written as bytes. moka bounds them and chooses which make way; when a
-//! value ends, and what drops it, is told by the value itself.
+//! value ends, and what drops it, is told by the value itself. One key may have values of several types beside each other.
+
+mod slot;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,13 +11,15 @@ use std::time::Duration;
 use shelfmark_core::cache::{Codec, Stored};
 use tokio::time::Instant;
 
+use self::slot::Slot;
 use super::config::CacheConfig;
+use super::early;
 use super::flight::Before;
 use super::tags::Tags;
 
 /// The values in this process.
 pub(super) struct Local {
-    values: moka::sync::Cache<Arc<str>, Arc<Entry>>,
+    values: moka::sync::Cache<Arc<str>, Slot>,
     pub(super) tags: Tags,
 }
 
@@ -25,7 +29,6 @@ pub(super) struct Entry {
     shape: u64,
     /// How long it took to compute.
     pub(super) cost: Duration,
-    ttl: Duration,
     end: Instant,
     before: Before,
     bytes: usize,
@@ -40,10 +43,16 @@ pub(super) struct Found {
     pub(super) left: Duration,
 }
 
+/// Of which type a value is: two may have one shape, as a box and what is in it.
+#[derive(Clone, Copy)]
+pub(super) struct Typed {
+    pub(super) shape: u64,
+    pub(super) codec: &'static Codec,
+}
+
 /// What is to be stored.
 pub(super) struct Storing {
     pub(super) value: Stored,
-    pub(super) shape: u64,
     pub(super) cost: Duration,
     pub(super) ttl: Duration,
     pub(super) bytes: usize,
@@ -62,7 +71,10 @@ impl Local {
         let weights = Weights::new(config);
         let values = moka::sync::Cache::builder()
             .max_capacity(weights.all)
-            .weigher(move |_, entry: &Arc<Entry>| weights.of(entry.bytes))
+            .weigher(move |_, slot: &Slot| {
+                let all = slot.entries().iter().map(|entry| weights.of(entry.bytes));
+                all.fold(0, u32::saturating_add)
+            })
             .expire_after(Removal)
             .build();
         Local {
@@ -72,39 +84,48 @@ impl Local {
     }
 
     /// The value of the key, if it is valid and of this type.
-    pub(super) fn find(
-        &self,
-        key: &str,
-        epoch: u64,
-        shape: u64,
-        codec: &'static Codec,
-    ) -> Option<Found> {
-        let entry = self.values.get(key)?;
-        let left = entry.end.checked_duration_since(Instant::now())?;
-        let valid = !left.is_zero()
-            && entry.before.epoch == epoch
-            && entry.before.tags.is_current()
-            && entry.shape == shape
-            // Two types may have one shape: a box and what is in it.
-            && codec.write(&entry.value).is_some();
-        valid.then_some(Found { entry, left })
+    pub(super) fn find(&self, key: &str, epoch: u64, typed: Typed) -> Option<Found> {
+        let slot = self.values.get(key)?;
+        let entry = slot.find(|entry| entry.is(typed))?;
+        let left = entry.left(epoch)?;
+        Some(Found { entry, left })
     }
 
-    /// Stores the value. To be called in the key's shard of the flights alone, so that no eviction is overtaken.
-    pub(super) fn put(&self, key: Arc<str>, storing: Storing, before: Before) {
-        let entry = Entry {
-            value: storing.value,
-            shape: storing.shape,
-            cost: storing.cost,
-            ttl: storing.ttl,
-            end: Instant::now() + storing.ttl,
-            before,
-            bytes: storing.bytes,
-            refreshing: AtomicBool::new(false),
-        };
-        self.values.insert(key, Arc::new(entry));
+    /// Stores the value beside those of other types. To be called in the key's shard of the flights alone, so that no
+    /// eviction is overtaken.
+    pub(super) fn put(&self, key: Arc<str>, typed: Typed, storing: Storing, before: Before) {
+        let mut entries = self.others(&key, typed, before.epoch);
+        entries.push(Arc::new(Entry::new(typed, storing, before)));
+        self.replace(key, entries);
     }
 
+    /// Stores the value in the place of all others of the key. To be called as [`put`](Local::put).
+    pub(super) fn put_alone(&self, key: Arc<str>, typed: Typed, storing: Storing, before: Before) {
+        self.replace(key, vec![Arc::new(Entry::new(typed, storing, before))]);
+    }
+
+    /// Drops the value of this type. To be called as [`put`](Local::put).
+    pub(super) fn take_away(&self, key: &Arc<str>, typed: Typed, epoch: u64) {
+        let entries = self.others(key, typed, epoch);
+        self.replace(key.clone(), entries);
+    }
+
+    /// The values of the key that are valid and of other types.
+    fn others(&self, key: &str, typed: Typed, epoch: u64) -> Vec<Arc<Entry>> {
+        let slot = self.values.get(key);
+        let entries = slot.iter().flat_map(|slot| slot.entries());
+        let others = entries.filter(|entry| !entry.is(typed) && entry.left(epoch).is_some());
+        others.cloned().collect()
+    }
+
+    fn replace(&self, key: Arc<str>, entries: Vec<Arc<Entry>>) {
+        match Slot::of(entries) {
+            Some(slot) => self.values.insert(key, slot),
+            None => self.values.invalidate(&key),
+        }
+    }
+
+    /// Drops all values of the key.
     pub(super) fn remove(&self, key: &str) {
         self.values.invalidate(key);
     }
@@ -114,18 +135,42 @@ impl Local {
         self.values.invalidate_all();
     }
 
-    /// How many values there are, those included that ended and still wait for their removal.
+    /// How many keys have values, those included that ended and still wait for their removal.
     pub(super) fn len(&self) -> u64 {
         self.values.run_pending_tasks();
         self.values.entry_count()
     }
 }
 
+impl Entry {
+    fn new(typed: Typed, storing: Storing, before: Before) -> Entry {
+        Entry {
+            value: storing.value,
+            shape: typed.shape,
+            cost: storing.cost,
+            end: Instant::now() + storing.ttl,
+            before,
+            bytes: storing.bytes,
+            refreshing: AtomicBool::new(false),
+        }
+    }
+
+    fn is(&self, typed: Typed) -> bool {
+        self.shape == typed.shape && typed.codec.write(&self.value).is_some()
+    }
+
+    /// For how long it is valid; `None` where it is not.
+    fn left(&self, epoch: u64) -> Option<Duration> {
+        let left = self.end.checked_duration_since(Instant::now())?;
+        let valid = !left.is_zero() && self.before.epoch == epoch && self.before.tags.is_current();
+        valid.then_some(left)
+    }
+}
+
 impl Found {
-    /// Whether it is time to compute it again, and up to us. By chance, the likelier the nearer the end and the longer
-    /// it takes, so that one of many callers is early enough (XFetch: Vattani, Chierichetti and Lowenstein, 2015).
+    /// Whether it is time to compute it again, and up to us.
     pub(super) fn is_to_be_refreshed(&self) -> Option<Refreshing> {
-        if !is_due(self.left, self.entry.cost) {
+        if !early::is_due(self.left, self.entry.cost) {
             return None;
         }
         let taken = self.entry.refreshing.swap(true, Ordering::AcqRel);
@@ -134,16 +179,6 @@ impl Found {
             tried: false,
         })
     }
-}
-
-/// Whether a value that ends in `left` and takes `cost` is to be computed again.
-fn is_due(left: Duration, cost: Duration) -> bool {
-    // No random number is as small that the logarithm gets beyond this.
-    const MOST: u32 = 40;
-    if left > cost.saturating_mul(MOST) {
-        return false;
-    }
-    left.as_secs_f64() < cost.as_secs_f64() * -fastrand::f64().ln()
 }
 
 /// The right to compute a value again. Dropped on the way, somebody else may try.
@@ -201,24 +236,26 @@ struct Removal;
 
 const LATER: Duration = Duration::from_secs(60);
 
-impl moka::Expiry<Arc<str>, Arc<Entry>> for Removal {
+impl moka::Expiry<Arc<str>, Slot> for Removal {
     fn expire_after_create(
         &self,
         _: &Arc<str>,
-        entry: &Arc<Entry>,
+        slot: &Slot,
         _: std::time::Instant,
     ) -> Option<Duration> {
-        Some(entry.ttl.saturating_add(LATER))
+        let last = slot.entries().iter().map(|entry| entry.end).max()?;
+        let left = last.saturating_duration_since(Instant::now());
+        Some(left.saturating_add(LATER))
     }
 
     fn expire_after_update(
         &self,
-        _: &Arc<str>,
-        entry: &Arc<Entry>,
-        _: std::time::Instant,
+        key: &Arc<str>,
+        slot: &Slot,
+        now: std::time::Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Some(entry.ttl.saturating_add(LATER))
+        self.expire_after_create(key, slot, now)
     }
 }
 
@@ -249,23 +286,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn a_refresh_is_likelier_the_nearer_the_end_and_never_far_from_it() {
-        fastrand::seed(7);
-        let cost = Duration::from_millis(100);
-        let share = |left_ms: u64| {
-            let times = 10_000;
-            let due = (0..times).filter(|_| is_due(Duration::from_millis(left_ms), cost));
-            due.count() as f64 / f64::from(times)
-        };
-        // -ln(random) is above x with the probability e^-x.
-        for (left_ms, expected) in [(10, 0.905), (100, 0.368), (300, 0.050)] {
-            let share = share(left_ms);
-            assert!((share - expected).abs() < 0.02, "{left_ms} ms: {share}");
-        }
-        assert_eq!(share(4001), 0.0);
-        assert!(!is_due(Duration::from_millis(1), Duration::ZERO));
     }
 }

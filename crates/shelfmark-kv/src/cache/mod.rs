@@ -4,6 +4,7 @@
 //! values in this process, `query_cache.rs` the cache as a `Db` uses it.
 
 mod config;
+mod early;
 mod encoded;
 mod evict;
 mod flight;
@@ -65,7 +66,9 @@ use crate::kv::{Engine, Kv};
 /// ```
 ///
 /// # What it promises
-/// * Of all tasks of a process that ask for a key, one computes. When it fails or is dropped, the next takes over.
+/// * Of all tasks of a process that ask for a key, one computes. When it is dropped, the next takes over. When it fails,
+///   those who wait compute as well, some of them at once, and all are given the first value there is: nobody waits for
+///   more than two of this process that fail.
 /// * Who begins to ask when an eviction has been answered is never given what was read before it: neither a stored value
 ///   nor one that is being computed, and what is computed from such a read is not stored.
 /// * Shortly before a value ends, one of those who ask for it computes it again, and the others are still given the old
@@ -180,7 +183,7 @@ impl Cache {
         self.inner.counts.read()
     }
 
-    /// How many values the cache holds in this process, those included that ended a moment ago: always 0 on Redis.
+    /// How many keys the cache holds values of in this process, those included that ended a moment ago: always 0 on Redis.
     #[must_use]
     pub fn entries(&self) -> u64 {
         match &self.inner.tier {

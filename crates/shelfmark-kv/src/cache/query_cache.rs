@@ -4,6 +4,7 @@ use shelfmark_core::cache::{Compute, Evictions, QueryCache, Stored, Wanted};
 
 use shelfmark_core::{BoxFuture, Error, Result};
 
+use super::flight::Flights;
 use super::{Cache, Tier};
 
 impl QueryCache for Cache {
@@ -76,19 +77,23 @@ impl QueryCache for Cache {
 
     /// On Redis no eviction is missed, so there is nothing to do.
     fn suspend(&self) {
-        self.begin_again(true);
+        self.begin_again(Flights::suspend);
     }
 
     fn resume(&self) {
-        self.begin_again(false);
+        self.begin_again(Flights::resume);
+    }
+
+    fn drop_all(&self) {
+        self.begin_again(Flights::drop_all);
     }
 }
 
 impl Cache {
-    fn begin_again(&self, suspended: bool) {
+    fn begin_again(&self, how: fn(&Flights)) {
         match &self.inner.tier {
             Tier::Local(local) => {
-                self.inner.flights.next_epoch(suspended);
+                how(&self.inner.flights);
                 local.clear();
             }
             Tier::Shared(_) => {}

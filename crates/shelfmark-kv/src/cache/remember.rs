@@ -16,7 +16,9 @@ impl Cache {
     /// needed. What it answers is kept as `keep` says: a time, or a [`Keep`] with more.
     ///
     /// Of many who ask for a key at once one computes, in each process, and on Redis of all processes. The others wait for
-    /// him, for `CACHE_WAIT` at most. When he fails or is dropped, the next one takes over with his own `compute`.
+    /// him, for `CACHE_WAIT` at most. When he is dropped, the next one takes over with his own `compute`. When he fails, up to
+    /// 32 of those who wait in his process compute at once, each with his own `compute`; who has waited for two that failed
+    /// waits no longer.
     ///
     /// Do not ask for a key while computing it: that waits for itself until `CACHE_WAIT` has passed.
     ///

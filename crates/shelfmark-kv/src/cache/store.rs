@@ -8,7 +8,7 @@ use shelfmark_core::Result;
 use shelfmark_core::cache::{Cacheable, Codec, Evictions, Keep, Stored};
 
 use super::flight::Before;
-use super::local::Storing;
+use super::local::{Storing, Typed};
 use super::shared::Look;
 use super::{Cache, Tier, encoded};
 
@@ -29,7 +29,11 @@ impl Cache {
         match &self.inner.tier {
             Tier::Local(local) => {
                 let epoch = self.inner.flights.epoch();
-                let found = local.find(&key, epoch, T::SHAPE, Codec::of::<T>());
+                let typed = Typed {
+                    shape: T::SHAPE,
+                    codec: Codec::of::<T>(),
+                };
+                let found = local.find(&key, epoch, typed);
                 let value = found.as_ref().and_then(|found| {
                     let value = found.entry.value.downcast_ref::<T>()?;
                     self.inner.counts.hit(found.entry.cost);
@@ -99,13 +103,16 @@ impl Cache {
                     };
                     let storing = Storing {
                         value,
-                        shape: T::SHAPE,
                         cost: Duration::ZERO,
                         ttl,
                         bytes,
                     };
                     if before.epoch.is_multiple_of(2) {
-                        local.put(Arc::from(&*wanted.key), storing, before);
+                        let typed = Typed {
+                            shape: T::SHAPE,
+                            codec: wanted.codec,
+                        };
+                        local.put_alone(Arc::from(&*wanted.key), typed, storing, before);
                     }
                 });
             }

@@ -10,11 +10,13 @@
 
 mod bounds;
 mod evictions;
+mod failures;
 mod flights;
 mod query_cache;
 mod refresh;
 mod stale;
 mod takeover;
+mod types;
 mod values;
 
 use std::time::Duration;

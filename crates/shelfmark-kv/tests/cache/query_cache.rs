@@ -72,12 +72,57 @@ async fn while_it_is_suspended_nothing_is_kept() -> anyhow::Result<()> {
     assert_eq!(ask(&cache, "before", 3).await?, 3);
     cache.set("during", &1_i64, MINUTE).await?;
     assert_eq!(cache.get::<i64>("during").await, None);
-    cache.suspend();
-    assert_eq!(ask(&cache, "before", 4).await?, 4);
     cache.resume();
     assert_eq!(cache.get::<i64>("during").await, None);
     assert_eq!(ask(&cache, "before", 5).await?, 5);
     assert_eq!(ask(&cache, "before", 6).await?, 5);
+    Ok(())
+}
+
+/// Several use one cache, each with a connection of its own that tells it of evictions.
+#[tokio::test]
+async fn values_are_kept_only_while_nobody_suspends_it() -> anyhow::Result<()> {
+    let cache = Cache::in_process();
+    let other = cache.prefixed("other:");
+    cache.suspend();
+    other.suspend();
+    other.resume();
+    for value in [1, 2] {
+        assert_eq!(ask(&cache, "k", value).await?, value);
+        assert_eq!(ask(&other, "k", value).await?, value);
+        // What the other one was told, or may have missed, lifts nothing.
+        other.drop_all();
+    }
+    cache.resume();
+    assert_eq!(ask(&cache, "k", 3).await?, 3);
+    assert_eq!(ask(&cache, "k", 4).await?, 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_is_dropped_and_what_is_being_computed_is_not_stored() -> anyhow::Result<()> {
+    let cache = Cache::in_process();
+    let gate = Arc::new(Gate::new());
+    assert_eq!(ask(&cache, "there", 1).await?, 1);
+    let old = tokio::spawn({
+        let (cache, gate) = (cache.clone(), gate.clone());
+        async move {
+            let compute = Box::pin(async {
+                gate.pass().await;
+                Ok(1)
+            });
+            ask_with(&cache, "k", compute).await
+        }
+    });
+    gate.begun().await;
+    cache.drop_all();
+    assert_eq!(cache.get::<i64>("there").await, None);
+    assert_eq!(ask(&cache, "k", 2).await?, 2);
+    gate.open();
+    assert_eq!(old.await??, 1);
+    assert_eq!(cache.get("k").await, Some(2_i64));
+    assert_eq!(ask(&cache, "there", 3).await?, 3);
+    assert_eq!(ask(&cache, "there", 4).await?, 3);
     Ok(())
 }
 
@@ -103,6 +148,9 @@ async fn what_was_begun_before_or_during_a_suspension_is_never_stored() -> anyho
         cache.suspend();
         assert_eq!(ask(&cache, "k", 2).await?, 2);
         cache.resume();
+        if during {
+            cache.resume();
+        }
         assert_eq!(ask(&cache, "k", 3).await?, 3);
         gate.open();
         assert_eq!(old.await??, 1);

@@ -19,7 +19,8 @@ enum End {
 
 const ENDS: [End; 3] = [End::Dropped, End::Fails, End::Panics];
 
-/// The first computes and ends without a value while ten wait: one of them computes, and all have the value.
+/// The first computes and ends without a value while ten wait: one of them computes, or some do when it has failed, and all
+/// have the value.
 async fn takes_over(cache: &Cache, end: End) -> anyhow::Result<Duration> {
     let key = format!("{end:?}");
     let gate = Arc::new(Gate::new());
@@ -58,7 +59,11 @@ async fn takes_over(cache: &Cache, end: End) -> anyhow::Result<Duration> {
         assert_eq!(value??, 7);
     }
     let after = ended.elapsed();
-    assert_eq!(computed.load(Ordering::SeqCst), 1, "{end:?}");
+    let computed = computed.load(Ordering::SeqCst);
+    match end {
+        End::Dropped | End::Panics => assert_eq!(computed, 1, "{end:?}"),
+        End::Fails => assert!((1..=10).contains(&computed), "{computed}"),
+    }
     match (end, first.await) {
         (End::Dropped, Err(error)) => assert!(error.is_cancelled()),
         (End::Panics, Err(error)) => assert!(error.is_panic()),

@@ -21,6 +21,8 @@ pub(in crate::cache) enum Waited {
     Given(Stored, Duration),
     /// Whoever computed has no value for us: look again, and perhaps compute.
     Again,
+    /// Whoever computed has failed: as [`Again`](Waited::Again), and we have waited in vain.
+    Failed,
     /// Nobody had one in time.
     Late,
 }
@@ -44,6 +46,7 @@ impl Seat {
             match &self.flight.state().phase {
                 Phase::Led => {}
                 Phase::Leaderless | Phase::Gone => return Waited::Again,
+                Phase::Failed => return Waited::Failed,
                 Phase::Landed(landed) if self.began <= landed.valid_at => {
                     return Waited::Given(landed.value.clone(), landed.cost);
                 }
@@ -69,9 +72,8 @@ impl Drop for Seat {
         // Nobody is left to take over. Somebody may have come since.
         let mut shard = self.flights.shard(&self.flight.key);
         let state = self.flight.state();
-        if state.waiters == 0 && matches!(state.phase, Phase::Leaderless) && shard.has(&self.flight)
-        {
-            shard.flights.remove(&self.flight.key);
+        if state.waiters == 0 && matches!(state.phase, Phase::Leaderless) {
+            shard.forget(&self.flight);
         }
     }
 }

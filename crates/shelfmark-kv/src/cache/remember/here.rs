@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::super::Cache;
 use super::super::encoded;
 use super::super::flight::{Entered, Entering, Lead, Ticket, Waited};
-use super::super::local::{Found, Local, Storing};
+use super::super::local::{Found, Local, Storing, Typed};
 use super::super::store::time_to_live;
 
 impl Cache {
@@ -27,19 +27,22 @@ impl Cache {
     {
         let counts = &self.inner.counts;
         let flights = &self.inner.flights;
-        let find = || local.find(&wanted.key, flights.epoch(), wanted.shape, wanted.codec);
+        let typed = typed(wanted);
+        let find = || local.find(&wanted.key, flights.epoch(), typed);
         let tags = || local.tags.now(&wanted.keep.tags);
         if let Some(found) = find() {
             counts.hit(found.entry.cost);
             return Ok(self.refreshed(local, wanted, found, compute).await);
         }
         let mut began = None;
+        let mut in_vain = 0;
         let mut deadline = None;
         loop {
             let who = Entering {
                 key: &wanted.key,
                 shape: wanted.shape,
                 began: &mut began,
+                in_vain,
             };
             match flights.enter(who, find, tags) {
                 Entered::Found(found) => {
@@ -49,10 +52,22 @@ impl Cache {
                 Entered::Lead(lead) => {
                     counts.miss();
                     let begun = Instant::now();
-                    // An error, or a drop, drops the lead.
-                    let value = compute().await?;
+                    // A drop, or a panic, drops the lead.
+                    let value = match compute().await {
+                        Ok(value) => value,
+                        Err(error) => {
+                            lead.failed();
+                            return Err(error);
+                        }
+                    };
                     counts.computed();
                     self.keep_here(local, wanted, lead, &value, begun.elapsed());
+                    return Ok(value);
+                }
+                Entered::Alone => {
+                    counts.miss();
+                    let value = compute().await?;
+                    counts.computed();
                     return Ok(value);
                 }
                 Entered::Wait(seat) => {
@@ -63,7 +78,9 @@ impl Cache {
                             counts.wait(cost);
                             return Ok(value);
                         }
-                        Waited::Given(..) | Waited::Again => {}
+                        // Of another type with the same shape, or nothing.
+                        Waited::Given(..) | Waited::Failed => in_vain += 1,
+                        Waited::Again => {}
                         Waited::Late => return Err(self.late().into()),
                     }
                 }
@@ -100,8 +117,8 @@ impl Cache {
                 value
             }
             Err(_) => {
-                // Those who have joined since the old value ended take over.
-                drop(lead);
+                // Those who have joined since the old value ended compute themselves.
+                lead.failed();
                 refreshing.failed();
                 self.refresh_failed();
                 old()
@@ -124,6 +141,7 @@ impl Cache {
             let bytes = self.fitting(encoded::length(written, most))?;
             Some((ttl, bytes))
         });
+        let typed = typed(wanted);
         let began = lead.began();
         lead.land(value.clone(), cost, |key, before, current| {
             if before.epoch % 2 == 1 {
@@ -136,19 +154,25 @@ impl Cache {
                 return Ticket::ALWAYS;
             }
             match ttl_and_bytes {
-                None => local.remove(key),
+                None => local.take_away(key, typed, before.epoch),
                 Some((ttl, bytes)) => {
                     let storing = Storing {
                         value: value.clone(),
-                        shape: wanted.shape,
                         cost,
                         ttl,
                         bytes,
                     };
-                    local.put(key.clone(), storing, before);
+                    local.put(key.clone(), typed, storing, before);
                 }
             }
             Ticket::ALWAYS
         });
+    }
+}
+
+fn typed(wanted: &Wanted<'_>) -> Typed {
+    Typed {
+        shape: wanted.shape,
+        codec: wanted.codec,
     }
 }

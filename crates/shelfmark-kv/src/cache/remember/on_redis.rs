@@ -43,25 +43,32 @@ impl Cache {
     {
         let deadline = Instant::now() + self.inner.config.wait;
         let mut began = None;
+        let mut in_vain = 0;
         loop {
             let who = Entering {
                 key: &wanted.key,
                 shape: wanted.shape,
                 began: &mut began,
+                in_vain,
             };
             let nothing_here = || None::<Infallible>;
             // Redis knows the tags.
             match self.inner.flights.enter(who, nothing_here, Tagged::default) {
                 Entered::Found(never) => match never {},
                 Entered::Lead(lead) => {
+                    // Who has waited in vain does not wait for other processes either.
+                    let deadline = (in_vain == 0).then_some(deadline);
                     return self.lead(shared, wanted, lead, deadline, compute).await;
                 }
+                Entered::Alone => return self.look_or_compute(shared, wanted, compute).await,
                 Entered::Wait(seat) => match seat.wait(deadline).await {
                     Waited::Given(value, cost) if wanted.codec.write(&value).is_some() => {
                         self.inner.counts.wait(cost);
                         return Ok(value);
                     }
-                    Waited::Given(..) | Waited::Again => {}
+                    // Of another type with the same shape, or nothing.
+                    Waited::Given(..) | Waited::Failed => in_vain += 1,
+                    Waited::Again => {}
                     Waited::Late => return Err(self.late().into()),
                 },
             }
@@ -73,7 +80,7 @@ impl Cache {
         shared: &Shared,
         wanted: &Wanted<'_>,
         lead: Lead,
-        deadline: Instant,
+        deadline: Option<Instant>,
         compute: F,
     ) -> Result<Stored, E>
     where
@@ -97,8 +104,15 @@ impl Cache {
         counts.miss();
         let computing = lead.now();
         let begun = Instant::now();
-        // An error, or a drop, drops the lead and the claim.
-        let value = compute().await?;
+        // A drop, or a panic, drops the lead and the claim.
+        let value = match compute().await {
+            Ok(value) => value,
+            Err(error) => {
+                drop(claim);
+                lead.failed();
+                return Err(error);
+            }
+        };
         counts.computed();
         let cost = begun.elapsed();
         let storing = lead.now();
@@ -114,14 +128,41 @@ impl Cache {
         Ok(value)
     }
 
-    /// Asks Redis until there is a value, or it is up to us to compute one. `asked` becomes when it was asked last.
+    /// The value that Redis has, or one of our own, which is not stored.
+    async fn look_or_compute<E, F, Fut>(
+        &self,
+        shared: &Shared,
+        wanted: &Wanted<'_>,
+        compute: F,
+    ) -> Result<Stored, E>
+    where
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Result<Stored, E>> + Send,
+    {
+        let counts = &self.inner.counts;
+        let tags = &wanted.keep.tags;
+        let looked = shared.look(&wanted.key, wanted.shape, tags, false).await;
+        if let Look::Hit { bytes, cost, .. } = looked
+            && let Some(value) = encoded::read(wanted.codec, &bytes)
+        {
+            counts.hit(cost);
+            return Ok(value);
+        }
+        counts.miss();
+        let value = compute().await?;
+        counts.computed();
+        Ok(value)
+    }
+
+    /// Asks Redis until there is a value, or it is up to us to compute one. `asked` becomes when it was asked last. Without
+    /// a deadline nobody waits for another process that computes: we compute as well, and do not store it.
     async fn told(
         &self,
         shared: &Shared,
         wanted: &Wanted<'_>,
         lead: &Lead,
         asked: &mut Ticket,
-        deadline: Instant,
+        deadline: Option<Instant>,
     ) -> Told {
         let counts = &self.inner.counts;
         let (mut pause, longest) = PAUSES;
@@ -155,6 +196,9 @@ impl Cache {
                 Look::Claimed(claim) => return Told::Compute(Some(claim)),
                 Look::Bypass | Look::Nothing => return Told::Compute(None),
                 Look::Elsewhere => {
+                    let Some(deadline) = deadline else {
+                        return Told::Compute(None);
+                    };
                     elsewhere = true;
                     let now = Instant::now();
                     if now >= deadline {

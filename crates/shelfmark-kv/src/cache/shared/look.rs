@@ -8,6 +8,7 @@ use bytes::Bytes;
 use shelfmark_core::Result;
 use tokio::time::Instant;
 
+use super::super::early;
 use super::claim::{Claim, Lease};
 use super::entry::{self, Entry};
 use super::{Core, Look, Shared, names, version};
@@ -78,7 +79,7 @@ impl Core {
                 && self.has_valid_tags(&entry, &versions, until).await?
             {
                 let left = Duration::from_millis(u64::try_from(found.left_ms).unwrap_or(0));
-                let refresh = match claim && is_near_its_end(left, entry.cost) {
+                let refresh = match claim && early::is_due(left, entry.cost) {
                     true => self.claim_again(keys, &seen, versions, until).await,
                     false => None,
                 };
@@ -216,11 +217,4 @@ impl Core {
         let all: Option<_> = all.collect();
         all.ok_or_else(crate::redis::unexpected)
     }
-}
-
-/// Whether a value is to be computed again already: the likelier, the nearer its end and the longer it takes (XFetch;
-/// Vattani, Chierichetti, Lowenstein 2015).
-fn is_near_its_end(left: Duration, cost: Duration) -> bool {
-    let chance = 1.0 - fastrand::f64();
-    left.as_secs_f64() < cost.as_secs_f64() * -chance.ln()
 }
