@@ -22,7 +22,7 @@ const TOGETHER: Duration = Duration::from_millis(250);
 /// So many lots wait, of which twenty come together within [`SETTLED`]; more where a cache takes its time, or where no
 /// runtime is left to serve them.
 const LOTS: usize = 64;
-/// So many names wait; one has at most 512 bytes, so they are 51 MB at the worst.
+/// So many names wait. A cache keeps names of at most 512 bytes, so those that have something to drop are 51 MB at the worst.
 const NAMES: usize = 100_000;
 
 /// What is evicted again, and the one task that does it.
