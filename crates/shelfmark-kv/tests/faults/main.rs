@@ -1,7 +1,7 @@
 //! What happens when the server is away, slow, full, restarted or failing over, and when callers go away.
 //!
 //! Faults and the tests that show what becomes of them. Those without a file are in this folder; `suite/` is the suite
-//! that runs in process, on Redis and on a cluster.
+//! that runs in process, on Redis and on a cluster, `cache/` that of the cache.
 //!
 //! | | fault | tests |
 //! |---|---|---|
@@ -13,11 +13,13 @@
 //! | F6 | the server deletes keys to make room | `a_server_that_deletes_keys_to_make_room_is_warned_of` (a warning, not a refusal: the store does not know what it is used for) |
 //! | F7 | it refuses | all of `refusals.rs`: READONLY, NOPERM, WRONGPASS, NOAUTH, BUSY, MISCONF, LOADING, CLUSTERDOWN; `what_the_server_refuses_has_a_class_and_shows_none_of_its_words` in `src/redis/error.rs`: every class |
 //! | F8 | it crashes with acknowledged writes | `what_a_server_that_writes_always_has_acknowledged_outlives_its_crashes`; with any other persistence they may be lost, which the documentation of the crate says under "What differs" |
-//! | F9–F11 | stampedes, loaders that fail, stale write-backs | `tests/cache`, `cache.rs`, `refresh.rs` |
+//! | F9 | many ask for what one computes | `of_ten_thousand_who_ask_for_a_key_one_computes` in `cache/`, `processes_share_values_and_evictions_on_one_server`, `near_its_end_one_of_two_processes_computes_it_again_and_the_others_are_given_the_old_one` |
+//! | F10 | who computes panics, is dropped, is late or fails | `when_the_one_who_computes_ends_without_a_value_the_next_takes_over`, `the_next_takes_over_at_once`, `a_wait_ends_by_its_deadline_and_says_what_it_waited_for` in `cache/`, `a_process_that_is_gone_is_followed_within_its_lease` |
+//! | F11 | a value is stored after its eviction | `a_million_racing_operations_show_nothing_stale`, all of `evictions.rs` in `cache/`, `lost_data_is_a_miss_and_what_was_computed_before_is_not_stored` |
 //! | F12 | hot keys, huge values, keys with any bytes | `suite/`: `concurrent_counts_are_all_kept`, `the_longest_value_is_taken_and_a_longer_one_is_refused`, `the_longest_key_is_taken_and_a_longer_one_is_refused`, `a_key_is_any_text`, `a_value_is_any_bytes`, `prefixes_keep_stores_apart`, `a_prefix_is_no_pattern` |
 //! | F13 | racing callers of a rate limit, clocks that are off | `a_million_racing_calls_are_allowed_as_often_as_an_oracle_says` (in process), `racing_processes_get_no_more_than_the_quota_by_the_servers_clock` (40,000 on Redis), `no_clock_of_a_process_reaches_the_server`, `suite/`: `both_engines_give_the_same_answers`, `src/gcra.rs`: `no_window_has_more_than_the_burst_and_what_came_back`. Without a server `check` is an error: whoever calls decides |
 //! | F14 | slow subscribers, lost connections | `messages_keep_their_order_and_a_slow_reader_is_told_what_it_missed` in `suite/`, `a_lost_connection_is_told_and_messages_come_again_after_it`, `a_restart_is_told_and_new_subscribers_are_told_nothing_of_it`, `a_subscriber_that_the_server_gave_up_on_is_told_of_the_gap` |
-//! | F15 | storms of NOTIFY | the crate `shelfmark` |
+//! | F15 | storms of NOTIFY | `a_hundred_evicting_statements_of_a_transaction_send_one_message` and the rest of `shelfmark/tests/cache/instances.rs` |
 //! | F16 | a holder of a lock that stood still, and writes | `a_write_with_a_stale_token_is_refused_each_time` in `shelfmark/tests/fencing.rs` (10,000 times), `tokens_only_grow` in `suite/` |
 //! | | certificates, slots that move | all of `encryption.rs`, `a_slot_that_moves_key_by_key_under_a_storm_loses_and_doubles_nothing` |
 
