@@ -30,7 +30,7 @@ pub use self::target::{KvTarget, RedisAddress, RedisLogin};
 pub use self::tls::RedisTls;
 
 use self::tls::Misfit;
-use crate::limits::{MAX_KEY_BYTES, check_name};
+use crate::limits::check_prefix;
 
 /// Which engine to use, and within what bounds.
 #[derive(Clone, Debug)]
@@ -167,7 +167,7 @@ impl KvConfig {
             sentinel_login.password = password.map(Secret::new);
         }
         config.prefix = read.text("KV_PREFIX").unwrap_or_default();
-        if let Err(what) = config.check_prefix() {
+        if let Err(what) = check_prefix(&config.prefix) {
             read.refuse("KV_PREFIX", what, "KV_PREFIX=catalog:");
         }
         variables.finish()?;
@@ -180,7 +180,7 @@ impl KvConfig {
     /// `InvalidConfig` that names the field.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: String| Err(Error::new(ErrorKind::InvalidConfig).with_detail(what));
-        if let Err(what) = self.check_prefix() {
+        if let Err(what) = check_prefix(&self.prefix) {
             return wrong(format!("prefix: {what}"));
         }
         if let Err(Misfit { variable, what }) = self.check_tls() {
@@ -201,14 +201,6 @@ impl KvConfig {
             return wrong("max_keys, max_bytes: at least 1 is needed".to_owned());
         }
         Ok(())
-    }
-
-    fn check_prefix(&self) -> std::result::Result<(), String> {
-        let is_name = self.prefix.is_empty() || check_name("prefix", &self.prefix).is_ok();
-        match is_name && self.prefix.len() <= MAX_KEY_BYTES / 2 {
-            true => Ok(()),
-            false => Err(format!("takes at most {} bytes", MAX_KEY_BYTES / 2)),
-        }
     }
 
     /// Files of encryption are read, and refused for a server that is asked in the open: somebody believes otherwise.

@@ -31,6 +31,16 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Checks what stands before every key: it leaves half of the longest one to the key itself. What is wrong is said without
+/// a name, which differs with who asks.
+pub(crate) fn check_prefix(prefix: &str) -> std::result::Result<(), String> {
+    const MOST: usize = MAX_KEY_BYTES / 2;
+    match prefix.len() <= MOST {
+        true => Ok(()),
+        false => Err(format!("takes at most {MOST} bytes")),
+    }
+}
+
 /// Checks how many items a call is given.
 pub(crate) fn check_count(what: &str, count: usize) -> Result<()> {
     if count > MAX_ITEMS {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use shelfmark_core::config::Variables;
 use shelfmark_core::{Error, ErrorKind, Result};
 
-use crate::limits::{MAX_KEY_BYTES, check_name};
+use crate::limits::check_prefix;
 
 /// The bounds of a [`Cache`](crate::Cache).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,10 +120,8 @@ impl CacheConfig {
     /// `InvalidConfig` that names the field.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: String| Err(Error::new(ErrorKind::InvalidConfig).with_detail(what));
-        if !self.prefix.is_empty() && check_name("prefix", &self.prefix).is_err()
-            || self.prefix.len() > MAX_KEY_BYTES / 2
-        {
-            return wrong(format!("prefix: takes at most {} bytes", MAX_KEY_BYTES / 2));
+        if let Err(what) = check_prefix(&self.prefix) {
+            return wrong(format!("prefix: {what}"));
         }
         for (name, value, bounds) in [
             ("max_entries", self.max_entries, ENTRIES),
