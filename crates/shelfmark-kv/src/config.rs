@@ -11,6 +11,7 @@
 //! | `KV_PREFIX` | stands before every key and channel | none |
 //! | `KV_MAX_VALUE_BYTES` | the longest value | 1048576 |
 //! | `KV_MAX_KEYS`, `KV_MAX_BYTES` | what the engine in process holds | 1000000, 268435456 |
+//! | `KV_ALLOW_EVICTION` | `on`: items are taken, locks held and limits counted on a Redis that deletes keys to make room too | `off` |
 //!
 //! URLs: `redis://user:password@host:6379/0`, `redis-sentinel://host:26379,host2:26379/mymaster/0`,
 //! `redis-cluster://host:6379,host2:6379`; with `rediss` in place of `redis` the connection is encrypted, which needs
@@ -54,6 +55,9 @@ pub struct KvConfig {
     pub max_bytes: usize,
     /// Whether [`Kv::connect`](crate::Kv::connect) succeeds while the server is away (default: no).
     pub lazy: bool,
+    /// Whether items are taken, locks held and limits counted on a Redis that may delete them to make room (default: no,
+    /// they are refused with `Unsupported`).
+    pub allow_eviction: bool,
     /// The clock for tests (default: none). In process, all time is taken from it; on Redis, that of rate limits alone.
     pub clock: Option<Clock>,
 }
@@ -76,6 +80,7 @@ impl KvConfig {
             max_keys: 1_000_000,
             max_bytes: 256 * 1024 * 1024,
             lazy: false,
+            allow_eviction: false,
             clock: None,
         }
     }
@@ -144,6 +149,9 @@ impl KvConfig {
         }
         if let Some(bytes) = read.count("KV_MAX_BYTES", "268435456", HELD) {
             config.max_bytes = bytes;
+        }
+        if let Some(allow) = read.switch("KV_ALLOW_EVICTION") {
+            config.allow_eviction = allow;
         }
         let mut file = |name| read.text(name).map(Into::into);
         config.tls = RedisTls {
@@ -252,6 +260,13 @@ impl KvConfig {
         self
     }
 
+    /// Takes items, holds locks and counts limits on a Redis that may delete them to make room as well.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_allow_eviction(mut self, allow: bool) -> Self {
+        self.allow_eviction = allow;
+        self
+    }
+
     /// Holds at most `keys` keys and `bytes` bytes in process.
     #[must_use = "the configuration is returned, not changed in place"]
     pub fn with_room(mut self, keys: usize, bytes: usize) -> Self {
@@ -278,12 +293,13 @@ mod tests {
             ("REDIS_URL", "redis://:s3cret@host:99999"),
             ("REDIS_TIMEOUT", "2h"),
             ("KV_MAX_KEYS", "none"),
+            ("KV_ALLOW_EVICTION", "maybe"),
         ];
         let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let error = KvConfig::from_vars(vars).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidConfig);
         let told = error.to_string();
-        assert!(told.contains("3 problems"), "{told}");
+        assert!(told.contains("4 problems"), "{told}");
         assert!(!told.contains("s3cret"), "{told}");
     }
 

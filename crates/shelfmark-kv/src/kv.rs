@@ -140,6 +140,15 @@ impl Kv {
         name.strip_prefix(&*self.prefix).unwrap_or(name)
     }
 
+    /// Refuses `what` on a server that may delete it to make room.
+    pub(crate) async fn keeps(&self, what: &str) -> Result<()> {
+        match &self.engine {
+            // What is in process makes way only where it was stored to be.
+            Engine::Memory(_) => Ok(()),
+            Engine::Redis(redis) => redis.keeps(what).await,
+        }
+    }
+
     pub(crate) fn check_value(&self, value: &[u8]) -> Result<()> {
         check_values(self.max_value_bytes, [value])
     }

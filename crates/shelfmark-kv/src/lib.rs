@@ -50,7 +50,7 @@
 //! |---|---|---|
 //! | who shares it | one process | all that use the server |
 //! | when it ends | with the last handle | as the server's persistence says |
-//! | room | `KV_MAX_KEYS`, `KV_MAX_BYTES`; only strings that were stored with a time to live make way | `maxmemory` and its policy; anything but `noeviction` may drop counters, lists and locks |
+//! | room | `KV_MAX_KEYS`, `KV_MAX_BYTES`; only strings that were stored with a time to live make way | `maxmemory` and its policy; anything but `noeviction` may drop counters and lists, and items are not taken, locks not given and limits not counted there unless `KV_ALLOW_EVICTION=on` |
 //! | time | this process' monotonic clock | the server's clock |
 //! | many keys at once ([`Strings::set_many`] and its like) | key by key | key by key |
 //! | failover | none | Redis answers before its replicas have a write: one that was answered may be lost, a lock handed out twice with a bigger token |

@@ -35,7 +35,8 @@ pub trait Locks {
     ///
     /// # Errors
     /// `InvalidInput` for a bad key or time to live; `Other` with code `OOM` when there is no room; on Redis,
-    /// `Connection` and `Timeout`.
+    /// `Connection` and `Timeout`, and `Unsupported` where the server may delete the lock to make room
+    /// ([`KvConfig::allow_eviction`](crate::KvConfig::allow_eviction)).
     fn try_lock(
         &self,
         key: &str,
@@ -94,6 +95,7 @@ impl Kv {
             owner: format!("{:032x}", fastrand::u128(..)),
             ttl_ms,
         };
+        self.keeps("a lock").await?;
         let started = Instant::now();
         let (key, owner) = (&claim.key, &claim.owner);
         let mut guard = Releasing(Some(claim.clone()));

@@ -46,7 +46,9 @@ pub trait RateLimiter {
     ///
     /// # Errors
     /// `InvalidInput` for a bad key or quota, a cost of nothing or of more than the whole burst, and a key of another
-    /// kind; `Other` with code `OOM` when there is no room; on Redis, `Connection` and `Timeout`.
+    /// kind; `Other` with code `OOM` when there is no room; on Redis, `Connection` and `Timeout`, and
+    /// `Unsupported` where the server may delete the limit to make room
+    /// ([`KvConfig::allow_eviction`](crate::KvConfig::allow_eviction)).
     fn check_cost(
         &self,
         key: &str,
@@ -75,6 +77,7 @@ impl Kv {
                 quota.burst
             )));
         }
+        self.keeps("a limit").await?;
         let (burst, cost) = (i64::from(quota.burst), i64::from(cost));
         on_engine!(self, engine =>
             engine.check(&key, interval, burst, cost), engine.check(&key, interval, burst, cost))

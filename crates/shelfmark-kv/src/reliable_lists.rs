@@ -96,7 +96,8 @@ pub trait ReliableLists {
     ///
     /// # Errors
     /// As the [trait](ReliableLists) says. When the server goes away while the call waits, it fails within some two
-    /// seconds instead of waiting on.
+    /// seconds instead of waiting on. `Unsupported` on a Redis that may delete what was taken to make room
+    /// ([`KvConfig::allow_eviction`](crate::KvConfig::allow_eviction)).
     fn take(
         &self,
         list: &str,
@@ -151,6 +152,7 @@ impl ReliableLists for Kv {
             let keys = self.take_keys(list)?;
             let lease = check_ttl("lease", lease)?;
             let deadline = deadline(wait)?;
+            self.keeps("an item that was taken").await?;
             let receipt = format!("{:032x}", fastrand::u128(..));
             loop {
                 let rings = self.engine.listen(std::slice::from_ref(&keys.list));

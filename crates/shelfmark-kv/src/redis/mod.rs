@@ -12,6 +12,7 @@ mod collections;
 mod dial;
 mod encryption;
 mod error;
+mod eviction;
 mod hub;
 mod link;
 mod lists;
@@ -32,6 +33,7 @@ pub(crate) use self::link::unexpected;
 use self::bell::Bells;
 use self::dial::{Dial, Manner, Place};
 use self::error::{Failure, Intent};
+use self::eviction::Eviction;
 use self::hub::Hub;
 use self::nodes::Nodes;
 use self::script::Script;
@@ -48,30 +50,7 @@ pub(crate) struct Redis {
     clock: Option<Clock>,
     bells: Arc<Bells>,
     hub: Hub,
-}
-
-/// Says in the log when the server may throw counters, lists and locks away to make room.
-async fn warn_of_eviction(nodes: &Nodes, timeout: Duration) {
-    let mut question = redis::cmd("INFO");
-    question.arg("memory");
-    // Some users may not ask; then nothing is known.
-    let Ok(info) = nodes.call("", &question, Intent::Read, timeout).await else {
-        return;
-    };
-    let text = match &info {
-        Value::VerbatimString { text, .. } | Value::SimpleString(text) => text.as_str(),
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
-        _ => return,
-    };
-    let says = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
-    let policy = says("maxmemory_policy:").unwrap_or("noeviction");
-    if says("maxmemory:").is_some_and(|limit| limit != "0") && policy != "noeviction" {
-        tracing::warn!(
-            policy,
-            "this Redis makes room by deleting keys, which may be counters, lists, limits and locks; give them a server \
-             with maxmemory-policy noeviction"
-        );
-    }
+    eviction: Eviction,
 }
 
 /// A command that begins with `name` and `key`.
@@ -119,9 +98,11 @@ impl Redis {
             KvTarget::Cluster { nodes, login } => Nodes::cluster(nodes.clone(), manner(login)),
         };
         let nodes = Arc::new(nodes);
+        let eviction = Eviction::new(config.allow_eviction);
         if !config.lazy {
             nodes.ready(config.connect_timeout).await?;
-            warn_of_eviction(&nodes, config.timeout).await;
+            // Asked for its warning; who is refused asks again.
+            eviction.policy(&nodes, config.timeout).await;
         }
         Ok(Redis {
             timeout: config.timeout,
@@ -130,6 +111,7 @@ impl Redis {
             bells: Bells::new(nodes.clone()),
             hub: Hub::new(nodes.clone()),
             nodes,
+            eviction,
         })
     }
 

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use shelfmark_core::{Error, ErrorKind};
-use shelfmark_kv::{Counters, Hashes, Kv, KvConfig, OutcomeUnknown, Strings};
+use shelfmark_kv::{
+    Counters, Hashes, Kv, KvConfig, Lists, Locks, OutcomeUnknown, Quota, RateLimiter,
+    ReliableLists, Strings,
+};
 use test_redis::{Cluster, Sentinel, Server};
 
 use crate::{connect, recovery};
@@ -263,5 +266,35 @@ async fn a_server_that_deletes_keys_to_make_room_is_warned_of() -> anyhow::Resul
             "{policy}: {told:?}"
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_deletes_keys_to_make_room_gives_no_items_locks_and_limits()
+-> anyhow::Result<()> {
+    let server =
+        Server::start_with(&[("maxmemory", "100mb"), ("maxmemory-policy", "volatile-lru")])?;
+    let (second, config) = (Duration::from_secs(1), KvConfig::from_url(&server.url())?);
+    let quota = Quota::new(1, second);
+    for lazy in [false, true] {
+        let kv = Kv::connect(config.clone().with_lazy(lazy)).await?;
+        kv.push_back("jobs", &[b"a".as_slice()]).await?;
+        let refused = [
+            kv.take("jobs", second, Duration::ZERO).await.map(drop),
+            kv.try_lock("nightly", second).await.map(drop),
+            kv.check("client", quota).await.map(drop),
+        ];
+        for answer in refused {
+            let error = answer.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+            let text = error.to_string();
+            assert!(text.contains("maxmemory-policy volatile-lru"), "{text}");
+            assert!(text.contains("KV_ALLOW_EVICTION"), "{text}");
+        }
+    }
+    let kv = Kv::connect(config.with_allow_eviction(true)).await?;
+    assert!(kv.take("jobs", second, Duration::ZERO).await?.is_some());
+    assert!(kv.try_lock("nightly", second).await?.is_some());
+    assert!(kv.check("client", quota).await?.allowed);
     Ok(())
 }

@@ -83,6 +83,21 @@ impl Variables {
         None
     }
 
+    /// `true` or `on`, `false` or `off`, and their like.
+    pub fn switch(&mut self, name: &str) -> Option<bool> {
+        let value = self.text(name)?;
+        match value.to_ascii_lowercase().as_str() {
+            "true" | "on" | "yes" | "1" => return Some(true),
+            "false" | "off" | "no" | "0" => return Some(false),
+            _ => self.refuse(
+                name,
+                format_args!("{} is neither true nor false", shown(&value)),
+                format_args!("{name}=true"),
+            ),
+        }
+        None
+    }
+
     /// A whole number within `bounds`.
     pub fn count(
         &mut self,
