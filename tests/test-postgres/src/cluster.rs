@@ -87,7 +87,16 @@ pub(crate) fn create(
     // An error here would surface at the next step; the folder is ours alone and goes anyway.
     let _ = fs::remove_file(&password_file);
 
-    let configuration = data.join("postgresql.conf");
+    configure(folder, SETTINGS.into_iter().chain(extra.iter().copied()))
+}
+
+/// Adds `settings` to those of the cluster `folder/data`, which they win over, and lets its socket be
+/// in `folder`.
+pub(crate) fn configure<'s>(
+    folder: &Path,
+    settings: impl Iterator<Item = (&'s str, &'s str)>,
+) -> anyhow::Result<()> {
+    let configuration = folder.join("data/postgresql.conf");
     let socket_folder = folder.to_str().unwrap_or_default();
     // The operating system limits the path of a socket to about 100 bytes.
     let socket_folder = if socket_folder.len() <= 80 {
@@ -96,15 +105,15 @@ pub(crate) fn create(
         ""
     };
     let mut lines = String::new();
-    for (name, value) in SETTINGS
-        .into_iter()
-        .chain([("unix_socket_directories", socket_folder)])
-        .chain(extra.iter().copied())
-    {
+    let mut add = |name: &str, value: &str| {
         lines.push_str(&format!(
             "{name} = '{}'\n",
             value.replace('\\', "\\\\").replace('\'', "''")
         ));
+    };
+    add("unix_socket_directories", socket_folder);
+    for (name, value) in settings {
+        add(name, value);
     }
     OpenOptions::new()
         .append(true)

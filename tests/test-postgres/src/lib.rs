@@ -2,7 +2,8 @@
 //!
 //! [`Server`] is a whole server: an empty cluster in a temporary folder, on a free port of
 //! 127.0.0.1, with a password, run as an unprivileged user when the tests run as root. It ends with
-//! its owner, even when the owner is killed: see [`Server`] for how.
+//! its owner, even when the owner is killed: see [`Server`] for how. [`Server::replica`] adds a server
+//! that follows it.
 //!
 //! [`TestDatabase`] is what most tests want: an empty database of its own on a server that all
 //! tests of the run share, gone when the test is over.
@@ -19,6 +20,7 @@ mod place;
 mod postmaster;
 mod process;
 mod programs;
+mod replica;
 mod server;
 mod watchdog;
 

@@ -16,9 +16,17 @@ const FREE_BYTES: u64 = 2 << 30;
 /// What the machine must have available, since that file system may promise more than there is.
 const AVAILABLE_BYTES: u64 = 4 << 30;
 
+/// The folder for a server with these settings of its own.
+pub(crate) fn for_settings(settings: &[(&str, &str)]) -> PathBuf {
+    let is_durable = settings
+        .iter()
+        .any(|(name, value)| *name == "fsync" && *value != "off");
+    for_cluster(is_durable)
+}
+
 /// The folder in which a server's own folder is made. `TMPDIR` decides when it is set; a server
 /// that `is_durable` gets a disk.
-pub(crate) fn for_cluster(is_durable: bool) -> PathBuf {
+fn for_cluster(is_durable: bool) -> PathBuf {
     let is_chosen = env::var_os("TMPDIR").is_some_and(|folder| !folder.is_empty());
     if is_chosen || is_durable || !has_room(Path::new(MEMORY)) {
         return env::temp_dir();

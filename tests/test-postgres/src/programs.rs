@@ -53,6 +53,17 @@ impl Programs {
     pub(crate) fn postgres(&self) -> PathBuf {
         self.folder.join("postgres")
     }
+
+    /// Which a folder of links may lack: then it stands where the link to `postgres` leads.
+    pub(crate) fn pg_basebackup(&self) -> PathBuf {
+        const NAME: &str = "pg_basebackup";
+        let here = self.folder.join(NAME);
+        if here.exists() {
+            return here;
+        }
+        let linked = self.postgres().canonicalize();
+        linked.map_or(here, |postgres| postgres.with_file_name(NAME))
+    }
 }
 
 /// Why PostgreSQL's programs can't be used.

@@ -33,10 +33,10 @@ const PORT_TRIES: usize = 20;
 ///
 /// All methods block; a start takes a second or two.
 pub struct Server {
-    programs: Programs,
-    account: Account,
+    pub(crate) programs: Programs,
+    pub(crate) account: Account,
     port: u16,
-    password: String,
+    pub(crate) password: String,
     /// The server's first process; `None` while it is stopped. Whoever starts or signals it holds
     /// the lock meanwhile.
     postmaster: Mutex<Option<Postmaster>>,
@@ -61,8 +61,7 @@ impl Server {
     /// # Errors
     /// As [`start`](Server::start), and when PostgreSQL doesn't know a setting or its value.
     pub fn start_with(settings: &[(&str, &str)]) -> anyhow::Result<Server> {
-        let random_ports = iter::repeat_with(|| fastrand::u16(PORTS)).take(PORT_TRIES);
-        Server::start_among(random_ports, settings)
+        Server::start_among(random_ports(), settings)
     }
 
     fn start_among(
@@ -71,12 +70,21 @@ impl Server {
     ) -> anyhow::Result<Server> {
         let programs = Programs::find()?;
         let account = Account::unprivileged()?;
-        let is_durable = settings
-            .iter()
-            .any(|(name, value)| *name == "fsync" && *value != "off");
-        let watchdog = Watchdog::start(account, &place::for_cluster(is_durable))?;
+        let watchdog = Watchdog::start(account, &place::for_settings(settings))?;
         let password = random_password();
         cluster::create(&programs, account, watchdog.folder(), &password, settings)?;
+        Server::run(programs, account, password, watchdog, ports)
+    }
+
+    /// Starts the server whose cluster is in the folder of `watchdog`, on the first of `ports` that is
+    /// free.
+    pub(crate) fn run(
+        programs: Programs,
+        account: Account,
+        password: String,
+        watchdog: Watchdog,
+        ports: impl IntoIterator<Item = u16>,
+    ) -> anyhow::Result<Server> {
         for port in ports {
             match Postmaster::start(&programs.postgres(), account, watchdog.folder(), port) {
                 Ok(postmaster) => {
@@ -235,6 +243,11 @@ impl fmt::Debug for Server {
     }
 }
 
+/// Ports to try, in no order.
+pub(crate) fn random_ports() -> impl Iterator<Item = u16> {
+    iter::repeat_with(|| fastrand::u16(PORTS)).take(PORT_TRIES)
+}
+
 fn random_password() -> String {
     let part = || {
         iter::repeat_with(fastrand::alphanumeric)
@@ -253,10 +266,7 @@ mod tests {
     fn taken_port_is_passed_over() -> anyhow::Result<()> {
         let taken = TcpListener::bind(("127.0.0.1", 0))?;
         let ports = iter::once(taken.local_addr()?.port());
-        let server = Server::start_among(
-            ports.chain(iter::repeat_with(|| fastrand::u16(PORTS)).take(PORT_TRIES)),
-            &[],
-        )?;
+        let server = Server::start_among(ports.chain(random_ports()), &[])?;
         assert_ne!(server.port(), taken.local_addr()?.port());
         TcpStream::connect(("127.0.0.1", server.port()))?;
         Ok(())
