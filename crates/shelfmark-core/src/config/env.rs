@@ -104,7 +104,7 @@ fn read_process(default_url: Option<&str>) -> Result<DatabaseConfig> {
 }
 
 fn build(source: &Source, default_url: Option<&str>) -> Result<DatabaseConfig> {
-    let mut problems = Problems::default();
+    let mut problems = source.problems();
     let target = match family::target(source, &mut problems) {
         family::Found::Target(target) => Some(target),
         family::Found::Faulty => None,

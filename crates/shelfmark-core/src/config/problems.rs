@@ -1,14 +1,27 @@
 //! All that is wrong with a configuration, told in one error.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
 
 /// Collects problems, so that one start shows all of them.
 #[derive(Debug, Default)]
-pub(super) struct Problems(Vec<String>);
+pub(super) struct Problems {
+    told: Vec<String>,
+    /// Where variables stand that come from a file.
+    places: BTreeMap<String, String>,
+}
 
 impl Problems {
+    /// Problems that say of the variables in `places` where they stand.
+    pub(super) fn of_variables(places: BTreeMap<String, String>) -> Self {
+        Problems {
+            told: Vec::new(),
+            places,
+        }
+    }
+
     /// Notes that `subject` (a variable, a file, a field) is wrong, and what would be right.
     pub(super) fn push(
         &mut self,
@@ -16,17 +29,20 @@ impl Problems {
         what: impl fmt::Display,
         example: impl fmt::Display,
     ) {
-        self.0
-            .push(format!("{subject}: {what}; for example {example}"));
+        self.push_plain(subject, format_args!("{what}; for example {example}"));
     }
 
     /// Notes a problem for which an example would show nothing.
     pub(super) fn push_plain(&mut self, subject: impl fmt::Display, what: impl fmt::Display) {
-        self.0.push(format!("{subject}: {what}"));
+        let subject = subject.to_string();
+        self.told.push(match self.places.get(&subject) {
+            Some(place) => format!("{subject} ({place}): {what}"),
+            None => format!("{subject}: {what}"),
+        });
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.told.is_empty()
     }
 
     /// The error that lists them all, or `Ok` when there are none.
@@ -40,7 +56,7 @@ impl Problems {
 
     /// The error that lists them all.
     pub(super) fn into_error(self) -> Error {
-        let detail = match self.0.as_slice() {
+        let detail = match self.told.as_slice() {
             [only] => format!("invalid configuration: {only}"),
             several => format!(
                 "invalid configuration, {} problems:\n  {}",
@@ -86,6 +102,20 @@ mod tests {
             error.to_string(),
             "invalid configuration, 2 problems:\n  \
              A: \"x\" is not a number; for example A=1\n  \
+             B: is unknown"
+        );
+    }
+
+    #[test]
+    fn a_variable_of_a_file_is_told_with_its_place() {
+        let places = BTreeMap::from([("A".to_owned(), "/app/.env line 3".to_owned())]);
+        let mut problems = Problems::of_variables(places);
+        problems.push("A", "\"x\" is not a number", "A=1");
+        problems.push_plain("B", "is unknown");
+        assert_eq!(
+            problems.into_result().unwrap_err().to_string(),
+            "invalid configuration, 2 problems:\n  \
+             A (/app/.env line 3): \"x\" is not a number; for example A=1\n  \
              B: is unknown"
         );
     }

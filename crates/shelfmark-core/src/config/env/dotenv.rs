@@ -70,10 +70,11 @@ fn add_text(path: &Path, text: &str, source: &mut Source, problems: &mut Problem
         let raw = lines.get(first..done).unwrap_or_default();
         match item {
             Ok((name, value)) => {
+                let place = place(path, first_line(first, raw));
                 if is_ours(&name) {
-                    report_lost_dollars(&place(path, first_line(first, raw)), &name, raw, source, problems);
+                    report_lost_dollars(&place, &name, raw, source, problems);
                 }
-                source.add(name, value);
+                source.add(name, value, place);
             }
             Err(_) => problems.push(
                 place(path, first_line(first, raw)),

@@ -31,8 +31,8 @@ impl Variables {
         dotenv::add_nearest(&mut variables.source, &mut variables.problems);
         variables.problems.into_result()?;
         Ok(Variables {
+            problems: variables.source.problems(),
             source: variables.source,
-            problems: Problems::default(),
         })
     }
 

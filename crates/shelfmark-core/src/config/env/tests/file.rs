@@ -127,6 +127,27 @@ fn a_line_longer_than_any_buffer_is_one_line() {
 }
 
 #[test]
+fn a_wrong_value_is_named_with_its_file_and_line() {
+    let folder = folder(
+        "# the database\nDATABASE_URL=memory:\n\nexport DATABASE_POOL_MAX=many\nDATABASE_ECHO='per\nhaps'\nDATABASE_SLOW=1s\n",
+    );
+    let told = read_file(&folder, &[("DATABASE_SLOW", "late")]).unwrap_err();
+    let told: Vec<&str> = told.lines().map(str::trim).collect();
+    let [count, first, second, third] = told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!(count, "invalid configuration, 3 problems:");
+    for (line, beginning) in [
+        (first, "DATABASE_POOL_MAX (FOLDER/.env line 4): \"many\""),
+        // The process has another value than the file, and it is that one that is wrong.
+        (second, "DATABASE_SLOW: \"late\""),
+        (third, "DATABASE_ECHO (FOLDER/.env line 5): "),
+    ] {
+        assert!(line.starts_with(beginning), "{line}");
+    }
+}
+
+#[test]
 fn the_process_wins_over_the_file_even_with_an_empty_variable() {
     let folder =
         folder("DATABASE_URL=sqlite://file.db\nDATABASE_POOL_MAX=8\nDATABASE_POOL_MAX=9\n");
