@@ -1,4 +1,4 @@
-//! The command line: `catalog`, `catalog serve`, `catalog import FILE`.
+//! The command line: `catalog`, `catalog serve`, `catalog import FILE`, `catalog manage …`, `catalog health`.
 
 use std::error::Error as StdError;
 use std::future::{Future as _, poll_fn};
@@ -17,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::http::{ClientLimit, Rate};
 use crate::import::{ImportError, ImportOptions, ImportSummary, ProgressStyle, import};
+use crate::manage::{self, HealthArgs, Manage};
 use crate::serve::{self, DEFAULT_ADDRESS};
 
 /// The database of a machine that sets nothing.
@@ -45,6 +46,11 @@ enum Command {
     Serve(ServeArgs),
     /// Import a CSV file in the "Netflix titles" layout
     Import(ImportArgs),
+    /// Run and look after the catalogue: containers, database, backups, a test from outside
+    #[command(subcommand)]
+    Manage(Manage),
+    /// Ask an instance on this machine how it is; the exit code is the answer
+    Health(HealthArgs),
 }
 
 #[derive(Debug, Args)]
@@ -99,11 +105,17 @@ pub fn run(cli: Cli) -> ExitCode {
                 Err(error) => failed(&*error),
             },
             Command::Import(args) => import_file(args).await,
+            Command::Manage(what) => ended(manage::run(what, DEFAULT_DATABASE).await),
+            Command::Health(args) => ended(manage::health(&args)),
         }
     });
     // A thread that still reads a file must not hold up the end.
     runtime.shutdown_background();
     code
+}
+
+fn ended(how: Result<ExitCode, Box<dyn StdError + Send + Sync>>) -> ExitCode {
+    how.unwrap_or_else(|error| failed(&*error))
 }
 
 async fn serve_until_asked(args: ServeArgs) -> Result<(), Box<dyn StdError + Send + Sync>> {

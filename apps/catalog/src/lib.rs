@@ -4,6 +4,7 @@ pub mod cli;
 pub mod domain;
 pub mod http;
 pub mod import;
+pub mod manage;
 pub mod repositories;
 pub mod serve;
 pub mod use_cases;

@@ -8,6 +8,7 @@ mod search;
 mod search_words;
 mod show;
 mod show_page;
+mod stored;
 mod text;
 
 pub use fold::fold;
@@ -20,5 +21,8 @@ pub use search::{NewTitleWords, PersonMatch, TitleMatch, TitleWords};
 pub use search_words::{SearchWords, words_of};
 pub use show::{NewShow, Show, ShowDetails, ShowPatch, ShowRecord, YearCount};
 pub use show_page::{Name, ShowPage};
+pub use stored::{
+    StoredActor, StoredCountry, StoredDirector, StoredGenre, StoredShow, StoredTitle,
+};
 pub(crate) use text::{is_direction_mark, is_invisible, same_name};
 pub use text::{tidy, tidy_lines};

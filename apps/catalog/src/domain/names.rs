@@ -43,9 +43,10 @@ impl NewDirector {
 }
 
 /// One of a show's directors.
-#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq)]
+#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[entity(table = "show_directors", key = (show_id, director_id))]
 #[insert(ShowDirector)]
+#[serde(deny_unknown_fields)]
 pub struct ShowDirector {
     /// The show.
     #[belongs_to(Show)]
@@ -94,9 +95,10 @@ impl NewActor {
 }
 
 /// One of a show's actors.
-#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq)]
+#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[entity(table = "show_actors", key = (show_id, actor_id))]
 #[insert(ShowActor)]
+#[serde(deny_unknown_fields)]
 pub struct ShowActor {
     /// The show.
     #[belongs_to(Show)]
@@ -139,9 +141,10 @@ impl NewGenre {
 }
 
 /// One of a show's genres.
-#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq)]
+#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[entity(table = "show_genres", key = (show_id, genre_id))]
 #[insert(ShowGenre)]
+#[serde(deny_unknown_fields)]
 pub struct ShowGenre {
     /// The show.
     #[belongs_to(Show)]
@@ -184,9 +187,10 @@ impl NewCountry {
 }
 
 /// One of a show's countries.
-#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq)]
+#[derive(Entity, Insert, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[entity(table = "show_countries", key = (show_id, country_id))]
 #[insert(ShowCountry)]
+#[serde(deny_unknown_fields)]
 pub struct ShowCountry {
     /// The show.
     #[belongs_to(Show)]

@@ -6,6 +6,7 @@ mod directors;
 mod genres;
 mod show_filters;
 mod shows;
+mod tables;
 mod titles;
 
 pub use actors::{Actors, ActorsExt};
@@ -14,4 +15,5 @@ pub use directors::{Directors, DirectorsExt};
 pub use genres::{Genres, GenresExt};
 pub use show_filters::{ShowFilters, ShowSort};
 pub use shows::{Shows, ShowsExt};
+pub use tables::{Tables, TablesExt};
 pub use titles::{Titles, TitlesExt};

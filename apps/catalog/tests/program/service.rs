@@ -153,6 +153,12 @@ impl Service {
         })
     }
 
+    /// Where it listens.
+    #[allow(dead_code, reason = "who looks after a service asks for it")]
+    pub fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
     pub fn get(&self, path: &str) -> Result<Answer> {
         answer(self.agent.get(format!("{}{path}", self.base)).call()?)
     }

@@ -1,0 +1,17 @@
+//! Running and looking after the catalogue: backups on both engines and across, the commands, and the files of `deploy/`.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking; the names say what they hold"
+)]
+
+mod backup;
+mod commands;
+#[path = "../program/service.rs"]
+mod service;
+mod tables;
