@@ -6,11 +6,12 @@
 mod tour;
 
 const README: &str = include_str!("../../../README.md");
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 6] = [
     include_str!("../examples/first.rs"),
     include_str!("../examples/tour.rs"),
     include_str!("../examples/daily.rs"),
     include_str!("../examples/beside.rs"),
+    include_str!("../examples/coming_from_python.rs"),
     include_str!("testing.rs"),
 ];
 

@@ -1,0 +1,10 @@
+CREATE TABLE authors (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL CONSTRAINT authors_name_key UNIQUE
+) STRICT;
+CREATE TABLE posts (
+    id INTEGER PRIMARY KEY,
+    author_id INTEGER NOT NULL REFERENCES authors,
+    title TEXT NOT NULL,
+    year INTEGER NOT NULL
+) STRICT;
