@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod interrupt;
+mod nginx_package;
 mod package;
 mod postgres_package;
 mod redis_package;

@@ -12,6 +12,7 @@
 
 mod backup;
 mod commands;
+mod deploy;
 #[path = "../program/service.rs"]
 mod service;
 mod tables;
