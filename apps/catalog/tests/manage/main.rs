@@ -13,6 +13,9 @@
 mod backup;
 mod commands;
 mod deploy;
+#[path = "../topology/files.rs"]
+mod files;
+mod images_and_units;
 #[path = "../program/service.rs"]
 mod service;
 mod tables;
