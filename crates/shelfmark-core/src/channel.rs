@@ -48,6 +48,19 @@ pub struct Call<'a> {
     pub demand: Option<Demand>,
 }
 
+/// A [`Call`] of which nothing more is demanded, borrowed: for who looks whether it can be answered on the spot.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance<'c> {
+    /// As [`Call::sql`].
+    pub sql: &'c Arc<str>,
+    /// As [`Call::params`].
+    pub params: &'c [ValueRef<'c>],
+    /// As [`Call::method`].
+    pub method: &'static str,
+    /// As [`Call::access`].
+    pub access: Access,
+}
+
 /// The condition under which what a statement did is kept.
 #[derive(Clone, Debug)]
 pub struct Demand {
@@ -103,6 +116,17 @@ impl<'a> Call<'a> {
 }
 
 impl Call<'_> {
+    /// The call, borrowed.
+    #[must_use]
+    pub fn glance(&self) -> Glance<'_> {
+        Glance {
+            sql: &self.sql,
+            params: &self.params,
+            method: self.method,
+            access: self.access,
+        }
+    }
+
     /// The name of the parameter at `index` (from zero) for an error message: `` `title` `` or `$1`.
     #[must_use]
     pub fn param_name(&self, index: usize) -> String {
@@ -111,6 +135,15 @@ impl Call<'_> {
             None => format!("${}", index + 1),
         }
     }
+}
+
+/// What a read came to that was run on the spot.
+#[derive(Debug)]
+pub struct Now {
+    /// Whether the sink has its rows.
+    pub answer: Result<()>,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// Something that runs statements: a database (each statement its own transaction) or a transaction.
@@ -127,6 +160,15 @@ pub trait Channel: Send + Sync + 'static {
         call: Call<'a>,
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>>;
+
+    /// Runs a read on the spot where that takes less than making a future: on SQLite, with a connection that rests with
+    /// this thread. `None` when the call has to be [fetched](Channel::fetch); `sink` has no row then.
+    ///
+    /// What it takes is taken from the budget of the caller's task, and once that is used up there is nothing on the spot.
+    fn fetch_now(&self, call: Glance<'_>, sink: &mut dyn RowSink) -> Option<Now> {
+        let _ = (call, sink);
+        None
+    }
 
     /// Runs a statement and gives the number of rows it touched.
     fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>>;

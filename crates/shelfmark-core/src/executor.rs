@@ -10,7 +10,7 @@ use ref_cast::RefCast;
 
 use crate::answer::Answer;
 use crate::cache::Evictions;
-use crate::channel::{Call, Channel, Demand};
+use crate::channel::{Call, Channel, Demand, Glance};
 use crate::dialect::Dialect;
 use crate::entity::RowValues;
 use crate::error::{Error, ErrorKind, Result};
@@ -318,13 +318,51 @@ pub(crate) fn collected<S: RowSink>(sink: Box<dyn RowSink>) -> Result<Box<S>> {
 pub mod call {
     use super::*;
 
+    /// The text of a statement: its own, or one made for the call.
+    enum Text {
+        Own(&'static Arc<str>),
+        Made(Arc<str>),
+    }
+
+    impl Text {
+        fn sql(&self) -> &Arc<str> {
+            match self {
+                Text::Own(sql) => sql,
+                Text::Made(sql) => sql,
+            }
+        }
+    }
+
     /// A text with its values, bound to where it runs.
     struct Prepared<'a> {
         handle: &'a Handle,
-        call: Call<'a>,
+        text: Text,
+        params: Vec<ValueRef<'a>>,
+        specs: Vec<ParamSpec>,
+        method: &'static str,
+        access: Access,
+        demand: Option<Demand>,
     }
 
     impl<'a> Prepared<'a> {
+        fn of(
+            handle: &'a Handle,
+            statement: &'static Statement,
+            text: Text,
+            params: Vec<ValueRef<'a>>,
+            specs: Vec<ParamSpec>,
+        ) -> Self {
+            Prepared {
+                handle,
+                text,
+                params,
+                specs,
+                method: statement.method,
+                access: statement.access,
+                demand: None,
+            }
+        }
+
         fn declared(
             handle: &'a Handle,
             statement: &'static Statement,
@@ -333,18 +371,16 @@ pub mod call {
             let filled = || -> Result<_> {
                 let (params, specs, brought) = args.into_parts(statement)?;
                 let Some(slots) = statement.slots else {
-                    return Ok((statement.sql(handle.dialect())?, params, specs));
+                    let own = Text::Own(statement.text(handle.dialect())?);
+                    return Ok(Prepared::of(handle, statement, own, params, specs));
                 };
                 let wanted = Wanted::Rows;
                 let ready = prepare(handle, statement, slots, params, specs, brought, wanted)?;
-                Ok((ready.sql, ready.params, ready.specs))
+                let made = Text::Made(ready.sql);
+                let (params, specs) = (ready.params, ready.specs);
+                Ok(Prepared::of(handle, statement, made, params, specs))
             };
-            let (sql, params, specs) =
-                filled().map_err(|error| error.with_method(statement.method))?;
-            Ok(Prepared {
-                handle,
-                call: Call::of(statement, sql, params, specs),
-            })
+            filled().map_err(|error| error.with_method(statement.method))
         }
 
         fn with_text(
@@ -355,27 +391,58 @@ pub mod call {
         ) -> Result<Self> {
             let parts = args.into_parts(statement);
             let (params, specs, _) = parts.map_err(|error| error.with_method(statement.method))?;
-            Ok(Prepared {
-                handle,
-                call: Call::of(statement, sql, params, specs),
-            })
+            let made = Text::Made(sql);
+            Ok(Prepared::of(handle, statement, made, params, specs))
         }
 
-        async fn fetch<T: FromRow>(
-            self,
-            limit: usize,
-            nullable: bool,
-        ) -> Result<Box<Collector<T>>> {
-            let method = self.call.method;
-            let sink = Collector::<T>::new(limit, nullable);
-            let sink = self.handle.0.fetch(self.call, sink).await;
-            sink.and_then(collected)
-                .map_err(|error| error.with_method(method))
+        fn into_call(self) -> (&'a Handle, Call<'a>) {
+            let sql = match self.text {
+                Text::Own(sql) => Arc::clone(sql),
+                Text::Made(sql) => sql,
+            };
+            let call = Call {
+                sql,
+                params: self.params,
+                specs: self.specs,
+                method: self.method,
+                access: self.access,
+                demand: self.demand,
+            };
+            (self.handle, call)
+        }
+
+        /// Has the answer on the spot, if there is one.
+        fn fetch_now(&self, sink: &mut dyn RowSink) -> Option<Result<()>> {
+            if self.demand.is_some() {
+                return None;
+            }
+            let glance = Glance {
+                sql: self.text.sql(),
+                params: &self.params,
+                method: self.method,
+                access: self.access,
+            };
+            Some(self.handle.0.fetch_now(glance, sink)?.answer)
+        }
+
+        async fn fetch<T: FromRow>(self, limit: usize, nullable: bool) -> Result<Collector<T>> {
+            let method = self.method;
+            let mut sink = Collector::<T>::unboxed(limit, nullable);
+            let answer = match self.fetch_now(&mut sink) {
+                Some(answer) => answer.map(|()| sink),
+                None => {
+                    let (handle, call) = self.into_call();
+                    let sink = handle.0.fetch(call, Box::new(sink)).await;
+                    sink.and_then(collected).map(|sink| *sink)
+                }
+            };
+            answer.map_err(|error| error.with_method(method))
         }
 
         async fn execute(self) -> Result<u64> {
-            let method = self.call.method;
-            let touched = self.handle.0.execute(self.call).await;
+            let method = self.method;
+            let (handle, call) = self.into_call();
+            let touched = handle.0.execute(call).await;
             touched.map_err(|error| error.with_method(method))
         }
     }
@@ -387,7 +454,7 @@ pub mod call {
     }
 
     async fn one<T: Answer>(prepared: Prepared<'_>) -> Result<T> {
-        let (handle, method) = (prepared.handle, prepared.call.method);
+        let (handle, method) = (prepared.handle, prepared.method);
         let found = prepared.fetch::<T::Row>(2, false).await?;
         if found.rows.len() > 1 {
             return Err(Error::new(ErrorKind::TooManyRows).with_method(method));
@@ -399,7 +466,7 @@ pub mod call {
     }
 
     async fn optional<T: Answer>(prepared: Prepared<'_>) -> Result<Option<T>> {
-        let (handle, method) = (prepared.handle, prepared.call.method);
+        let (handle, method) = (prepared.handle, prepared.method);
         let found = prepared.fetch::<T::Row>(2, true).await?;
         if found.seen > 1 {
             return Err(Error::new(ErrorKind::TooManyRows).with_method(method));
@@ -468,7 +535,7 @@ pub mod call {
     ) -> Result<Option<T>> {
         let mut prepared = Prepared::with_text(handle, statement, sql, args)?;
         if reads {
-            prepared.call.access = Access::Read;
+            prepared.access = Access::Read;
         }
         optional(prepared).await
     }
@@ -499,7 +566,7 @@ pub mod call {
         demand: Demand,
     ) -> Result<u64> {
         let mut prepared = Prepared::declared(handle, statement, args)?;
-        prepared.call.demand = Some(demand);
+        prepared.demand = Some(demand);
         prepared.execute().await
     }
 
@@ -521,9 +588,11 @@ pub mod call {
     ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
         let named = move |error: Error| error.with_method(method);
         let batches = match prepared {
-            Ok(Prepared { handle, call }) => handle
-                .0
-                .stream(call, Collector::<T>::new(usize::MAX, false)),
+            Ok(prepared) => {
+                let (handle, call) = prepared.into_call();
+                let sink = Collector::<T>::new(usize::MAX, false);
+                handle.0.stream(call, sink)
+            }
             Err(error) => futures_util::stream::iter([Err(error)]).boxed(),
         };
         batches.flat_map(move |batch| {
@@ -548,18 +617,10 @@ pub mod call {
         let statement = query.statement;
         let filled = || -> Result<_> {
             let (params, specs, _) = query.args.into_parts(statement)?;
-            let sql = (query.render)(handle.dialect(), columns)?.into();
-            Ok(Call {
-                sql,
-                params,
-                specs,
-                method: statement.method,
-                access: statement.access,
-                demand: None,
-            })
+            let made = Text::Made((query.render)(handle.dialect(), columns)?.into());
+            Ok(Prepared::of(handle, statement, made, params, specs))
         };
-        let call = filled().map_err(|error| error.with_method(statement.method))?;
-        Ok(Prepared { handle, call })
+        filled().map_err(|error| error.with_method(statement.method))
     }
 
     /// The methods of `Db` and `Tx` for queries without a trait.

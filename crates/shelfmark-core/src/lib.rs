@@ -30,7 +30,7 @@ pub mod view;
 pub use answer::Answer;
 pub use channel::{
     BeginOptions, BoxFuture, BoxStream, Call, Channel, DbColumn, DbType, Demand, Description,
-    Engine, Isolation, Maintenance, Session,
+    Engine, Glance, Isolation, Maintenance, Now, Session,
 };
 pub use clock::Clock;
 pub use crud::{Change, GUARDED, Guarded, Managed, PatchValues, Patchable};

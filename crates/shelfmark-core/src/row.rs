@@ -242,6 +242,12 @@ pub enum Flow {
 
 /// Receives the rows of one result where the driver runs, and is handed back when the result ends.
 pub trait RowSink: Any + Send {
+    /// The columns that it wants, if it knows them beforehand. It need not be told of columns that begin with these, in
+    /// this order.
+    fn wanted(&self) -> Option<&'static [ColumnSpec]> {
+        None
+    }
+
     /// Called once, before the first row, also when there is none.
     ///
     /// # Errors
@@ -281,17 +287,26 @@ pub(crate) struct Collector<T> {
 
 impl<T: FromRow> Collector<T> {
     pub(crate) fn new(limit: usize, nullable: bool) -> Box<Self> {
-        Box::new(Collector {
+        Box::new(Collector::unboxed(limit, nullable))
+    }
+
+    /// The same, for who may have its answer on the spot.
+    pub(crate) fn unboxed(limit: usize, nullable: bool) -> Self {
+        Collector {
             rows: Vec::new(),
             map: Vec::new(),
             limit,
             nullable,
             seen: 0,
-        })
+        }
     }
 }
 
 impl<T: FromRow> RowSink for Collector<T> {
+    fn wanted(&self) -> Option<&'static [ColumnSpec]> {
+        Some(T::COLUMNS)
+    }
+
     fn start(&mut self, columns: &[&str]) -> Result<()> {
         self.map = column_map(T::COLUMNS, columns)?;
         Ok(())

@@ -102,16 +102,18 @@ fn check_number(statement: &rusqlite::Statement<'_>, given: usize) -> Result<()>
     )))
 }
 
-/// Binds the values of `call` to `statement` on the thread of the caller, where they need not be copied first.
+/// Binds `values` to `statement` on the thread of the caller, where they need not be copied first.
 ///
 /// # Errors
 /// Only that it could not be done; the reason is found by [`own`] and [`bind`].
 pub(crate) fn bind_in_place(
     statement: &mut rusqlite::Statement<'_>,
-    call: &Call<'_>,
+    values: &[ValueRef<'_>],
 ) -> Result<(), NotBound> {
-    check_number(statement, call.params.len()).map_err(|_| NotBound)?;
-    for (index, value) in call.params.iter().enumerate() {
+    if statement.parameter_count() != values.len() {
+        return Err(NotBound);
+    }
+    for (index, value) in values.iter().enumerate() {
         let place = index + 1;
         let bound = match value {
             ValueRef::I64(value) => statement.raw_bind_parameter(place, value),

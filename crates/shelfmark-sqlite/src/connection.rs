@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, OpenFlags, vtab};
-use shelfmark_core::{Call, Error, ErrorKind, Result};
+use shelfmark_core::{Error, ErrorKind, Glance, Result};
 
 use crate::brake::{Brake, Signals};
 use crate::constraint;
@@ -312,11 +312,11 @@ impl Connection {
     }
 
     /// What is known of the statement of `call`, found without a look at its text, when it was prepared here.
-    pub(crate) fn known(&self, call: &Call<'_>) -> Option<Ref<'_, Cost>> {
+    pub(crate) fn known(&self, call: Glance<'_>) -> Option<Ref<'_, Cost>> {
         let texts = self.texts.borrow();
         Ref::filter_map(texts, |texts| {
-            let (sql, cost) = texts.get(place_of_text(&call.sql))?.as_ref()?;
-            let is_same = Arc::ptr_eq(sql, &call.sql) && cost.access() == call.access;
+            let (sql, cost) = texts.get(place_of_text(call.sql))?.as_ref()?;
+            let is_same = Arc::ptr_eq(sql, call.sql) && cost.access() == call.access;
             is_same.then_some(&**cost)
         })
         .ok()

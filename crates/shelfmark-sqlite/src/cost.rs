@@ -82,6 +82,13 @@ impl Cost {
         self.distrust.load(Ordering::Relaxed) < TOO_MUCH
     }
 
+    /// Notes that it was stopped in line: it is not quick until a run elsewhere says so.
+    pub(crate) fn overran(&self) {
+        let distrust = self.distrust.load(Ordering::Relaxed);
+        self.distrust
+            .store(distrust.max(TOO_MUCH), Ordering::Relaxed);
+    }
+
     /// Notes how long it took. Two runs at once may count as one, which only delays what is learned.
     pub(crate) fn took(&self, time: Duration) {
         let budget = match self.route {

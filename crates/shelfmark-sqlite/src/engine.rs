@@ -10,16 +10,16 @@ use shelfmark_core::config::PoolSettings;
 use shelfmark_core::pool::PoolStatus;
 use shelfmark_core::{
     Access, BeginOptions, BoxFuture, BoxStream, Call, Channel, Description, Dialect, Engine, Error,
-    ErrorKind, Maintenance, ParamSpec, Result, RowSink, Session, Type, ValueRef,
+    ErrorKind, Glance, Maintenance, Now, ParamSpec, Result, RowSink, Session, Type, ValueRef,
 };
 
 use crate::connection::{Missing, Role, check_version, make_folder};
 use crate::cost::Costs;
 use crate::describe;
 use crate::held::{Held, Slot, let_go};
+use crate::inline;
 use crate::lease::{Lease, Pool};
 use crate::maintenance;
-use crate::many::{self, ManyJob};
 use crate::perform::{self, Job};
 use crate::route::Route;
 use crate::run::{hop, on_lease};
@@ -270,6 +270,10 @@ impl Channel for SqliteEngine {
         Box::pin(self.fetch_single(call, sink))
     }
 
+    fn fetch_now(&self, call: Glance<'_>, sink: &mut dyn RowSink) -> Option<Now> {
+        inline::fetch_now(self.reading().0, call, sink)
+    }
+
     fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {
         Box::pin(self.execute_single(call))
     }
@@ -280,11 +284,7 @@ impl Channel for SqliteEngine {
         _columns: &'a [Type],
         rows: Vec<Vec<ValueRef<'a>>>,
     ) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move {
-            let job = ManyJob::new(&call, &rows)?;
-            let lease = self.lease(job.route(), call.method).await?;
-            on_lease(lease, move |connection| many::execute_many(connection, job)).await
-        })
+        Box::pin(self.execute_rows(call, rows))
     }
 
     fn fetch_many<'a>(
@@ -294,14 +294,7 @@ impl Channel for SqliteEngine {
         rows: Vec<Vec<ValueRef<'a>>>,
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
-        Box::pin(async move {
-            let job = ManyJob::new(&call, &rows)?;
-            let lease = self.lease(job.route(), call.method).await?;
-            on_lease(lease, move |connection| {
-                many::fetch_many(connection, job, sink)
-            })
-            .await
-        })
+        Box::pin(self.fetch_rows(call, rows, sink))
     }
 
     fn stream<'a>(

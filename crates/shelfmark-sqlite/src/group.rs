@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shelfmark_core::{Error, Flow, Result, RowSink};
+use shelfmark_core::{Error, Result, RowSink};
 use tokio::sync::oneshot;
 
 use crate::bind::Ready;
@@ -18,10 +18,9 @@ use crate::brake::Token;
 use crate::connection::Connection;
 use crate::cost::Cost;
 use crate::lease::Lease;
-use crate::line::{Answer, Batch, Outcome, Seat, Sink};
-use crate::perform::{End, Step, query, ready, run_once};
-use crate::route::Route;
-use crate::row::start;
+use crate::line::{Answer, Batch, Outcome, Seat, Sink, Work};
+use crate::many::{show, touch};
+use crate::perform::{End, ready};
 
 /// How many writes are committed together at most.
 const MOST_TOGETHER: usize = 128;
@@ -51,11 +50,26 @@ struct Member {
     method: &'static str,
     shares: bool,
     sql: Arc<str>,
-    values: Vec<Ready>,
+    rows: Rows,
     sink: Option<Box<dyn RowSink>>,
     cost: Option<Arc<Cost>>,
     answer: oneshot::Sender<Outcome>,
     said: Option<Said>,
+}
+
+/// The rows of values that a write is run with, once with each.
+enum Rows {
+    One(Vec<Ready>),
+    Few(Vec<Vec<Ready>>),
+}
+
+impl Rows {
+    fn all(&self) -> &[Vec<Ready>] {
+        match self {
+            Rows::One(row) => std::slice::from_ref(row),
+            Rows::Few(rows) => rows,
+        }
+    }
 }
 
 /// What running a write came to, which holds if it is committed.
@@ -81,15 +95,25 @@ impl Member {
     /// `None` when the caller has left.
     fn begin(seat: &Seat) -> Option<Member> {
         let (write, answer) = seat.begin()?;
-        let cost = write.job.cost().map(Arc::clone);
-        let (sql, values) = write.job.into_parts();
+        let (cost, sql, rows) = match write.work {
+            Work::One(job) => {
+                let cost = job.cost().map(Arc::clone);
+                let (sql, values) = job.into_parts();
+                (cost, sql, Rows::One(ready(values)))
+            }
+            Work::Few(job) => {
+                let cost = job.cost().map(Arc::clone);
+                let (sql, rows) = job.into_parts();
+                (cost, sql, Rows::Few(rows.into_iter().map(ready).collect()))
+            }
+        };
         Some(Member {
             token: seat.token.clone(),
             since: seat.since,
             method: write.method,
             shares: write.shares,
             sql,
-            values: ready(values),
+            rows,
             sink: write.sink.map(|Sink(sink)| sink),
             cost,
             answer,
@@ -118,16 +142,11 @@ impl Member {
     }
 
     fn perform(&mut self, connection: &Connection) -> Result<Said> {
-        let Some(sink) = &mut self.sink else {
-            let mut statement = connection.prepare(&self.sql)?;
-            let touched = run_once(connection, &mut statement, &self.sql, &self.values)?;
-            return Ok(Said::Touched(touched));
-        };
-        let visit = |step: Step<'_, '_>| match step {
-            Step::Columns(statement) => start(&mut **sink, statement).map(|()| Flow::More),
-            Step::Row(row) => sink.row(&row),
-        };
-        query(connection, Route::Write, &self.sql, &self.values, visit).map(Said::Rows)
+        let rows = self.rows.all();
+        match &mut self.sink {
+            Some(sink) => show(connection, &self.sql, rows, &mut **sink).map(Said::Rows),
+            None => touch(connection, &self.sql, rows).map(Said::Touched),
+        }
     }
 
     /// Runs the write in a savepoint of its own. Only the write itself can be stopped by its caller.

@@ -5,11 +5,14 @@
 //! the long way, from its start. Nothing here waits for a lock, for a connection to be opened or for a statement to be
 //! prepared. Whatever else is wrong is found out on the long way, too, so that there is one place that explains it.
 
+use std::future::Future as _;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use shelfmark_core::{Access, Call, Flow, Result, RowSink};
-use tokio::task::coop::consume_budget;
+use shelfmark_core::{Access, Call, Flow, Glance, Now, Result, RowSink};
+use tokio::task::coop::{consume_budget, has_budget_remaining};
 use tokio::task::yield_now;
 
 use crate::bind::bind_in_place;
@@ -24,9 +27,10 @@ use crate::row::start;
 /// that take long to decode.
 const ROWS_BETWEEN_LOOKS: u32 = 64;
 
-/// What one unit of a task's budget stands for. A task has 128, so one that does nothing but read in line lets others
-/// run every tenth of a millisecond.
-const UNIT: Duration = Duration::from_nanos(800);
+/// What one unit of a task's budget stands for: a point read. A task has 128 of them, so one that does nothing but read
+/// in line lets others run after half a millisecond at most. Shorter turns cost more than they help: each ends with a way
+/// through the queues of the runtime, and with many tasks more of their reads have such a way in them.
+const UNIT: Duration = Duration::from_micros(4);
 
 /// How long a read looks for a connection before it queues up for one.
 const MOMENT: Duration = Duration::from_millis(1);
@@ -41,24 +45,78 @@ pub(crate) enum Read {
 
 type Sink = Box<dyn RowSink>;
 
+/// What came of looking for a connection at home.
+enum AtHome {
+    /// The read was run on it: what it came to and how long it took, or `None` when it did not come to an end.
+    Ran(Box<Lease>, Option<(End, Duration)>),
+    /// None rests there, or it has not prepared this statement, or the statement is not quick.
+    Nothing,
+}
+
+/// Reads on the spot, if a connection rests with this thread on which the statement was prepared.
+///
+/// A read that overruns its budget goes the long way from there, and is not tried in line once more.
+pub(crate) fn fetch_now(pool: &Pool, call: Glance<'_>, sink: &mut dyn RowSink) -> Option<Now> {
+    if !has_budget_remaining() {
+        return None;
+    }
+    match run_at_home(pool, call, sink, Overrun::IsSlow) {
+        AtHome::Ran(lease, Some((end, took))) => {
+            pool.rest_at_home(lease);
+            take_budget(took);
+            let answer = match end {
+                End::Complete => Ok(()),
+                End::Refused(error) => Err(error),
+            };
+            Some(Now { answer, took })
+        }
+        AtHome::Ran(lease, None) => {
+            sink.restart();
+            pool.rest_at_home(lease);
+            None
+        }
+        AtHome::Nothing => None,
+    }
+}
+
 /// Reads in line, if a connection rests with this thread on which the statement was prepared.
 pub(crate) fn fetch_at_home(pool: &Arc<Pool>, call: &Call<'_>, mut sink: Sink) -> Read {
+    match run_at_home(pool, call.glance(), &mut *sink, Overrun::GoesOn) {
+        AtHome::Ran(lease, ended) => told(pool, lease, sink, ended),
+        AtHome::Nothing => Read::Later(sink, None),
+    }
+}
+
+/// What an overrun says of a statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Overrun {
+    /// It goes the long way at once, which says more.
+    GoesOn,
+    /// It is slow until the long way has said otherwise.
+    IsSlow,
+}
+
+fn run_at_home(pool: &Pool, call: Glance<'_>, sink: &mut dyn RowSink, overrun: Overrun) -> AtHome {
     if call.access != Access::Read || !sink.restart() {
-        return Read::Later(sink, None);
+        return AtHome::Nothing;
     }
     let Some(lease) = pool.take_from_home() else {
-        return Read::Later(sink, None);
+        return AtHome::Nothing;
     };
     let began = Instant::now();
-    let ended = lease.at_hand().map(|connection| {
-        let cost = connection.known(call).filter(|cost| may_try(cost));
-        cost.map(|cost| timed(connection, call, &cost, &mut *sink, began))
+    let ran = lease.at_hand().and_then(|connection| {
+        let cost = connection.known(call).filter(|cost| may_try(cost))?;
+        let ended = timed(connection, call, &cost, sink, began);
+        if ended.is_none() && overrun == Overrun::IsSlow && began.elapsed() > READ_BUDGET {
+            cost.overran();
+        }
+        Some(ended)
     });
-    match ended.flatten() {
-        Some(ended) => told(pool, lease, sink, ended),
+    match ran {
+        Some(ended) => AtHome::Ran(lease, ended),
         None => {
             pool.rest_at_home(lease);
-            Read::Later(sink, None)
+            AtHome::Nothing
         }
     }
 }
@@ -78,14 +136,19 @@ pub(crate) fn fetch(
     pool: &Arc<Pool>,
     lease: Lease,
     call: &Call<'_>,
-    cost: &Cost,
+    cost: &Arc<Cost>,
     mut sink: Sink,
 ) -> Read {
     let began = Instant::now();
     let ended = lease
         .at_hand()
         .filter(|connection| connection.has_prepared(cost.number()))
-        .and_then(|connection| timed(connection, call, cost, &mut *sink, began));
+        .and_then(|connection| {
+            let ended = timed(connection, call.glance(), cost, &mut *sink, began)?;
+            // Two statements may have one text: the next call of this one is found by its own.
+            connection.note_prepared(&call.sql, cost);
+            Some(ended)
+        });
     told(pool, Box::new(lease), sink, ended)
 }
 
@@ -110,7 +173,7 @@ pub(crate) async fn soon(pool: &Arc<Pool>) -> Option<Lease> {
 /// Runs the statement and notes what it cost.
 fn timed(
     connection: &Connection,
-    call: &Call<'_>,
+    call: Glance<'_>,
     cost: &Cost,
     sink: &mut dyn RowSink,
     began: Instant,
@@ -145,15 +208,15 @@ fn told(
 /// Runs the statement until its end; `None` when it did not come to one.
 fn run(
     connection: &Connection,
-    call: &Call<'_>,
+    call: Glance<'_>,
     sink: &mut dyn RowSink,
     began: Instant,
 ) -> Option<End> {
     let signals = connection.signals();
     let _bound = signals.bound(began, READ_BUDGET);
-    let mut statement = connection.prepare(&call.sql).ok()?;
+    let mut statement = connection.prepare(call.sql).ok()?;
     keeps_its_word(connection, Route::Read, &statement).ok()?;
-    bind_in_place(&mut statement, call).ok()?;
+    bind_in_place(&mut statement, call.params).ok()?;
     let (mut rows, mut is_late) = (0_u32, false);
     let mut visitor = Visitor::new(|step: Step<'_, '_>| match step {
         Step::Columns(statement) => start(sink, statement).map(|()| Flow::More),
@@ -173,8 +236,22 @@ fn run(
 
 /// Lets other tasks run when the caller's task has read for long enough, this time and the times before.
 pub(crate) async fn take_turns(took: Duration) {
-    let units = took.as_nanos() / UNIT.as_nanos();
-    for _ in 0..=units.min(128) {
+    for _ in 0..units(took) {
         consume_budget().await;
     }
+}
+
+/// Takes what a read took from the budget of the caller's task, as far as there is any: the next read in line finds
+/// nothing left and lets others run.
+fn take_budget(took: Duration) {
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..units(took) {
+        if pin!(consume_budget()).poll(&mut context).is_pending() {
+            return;
+        }
+    }
+}
+
+fn units(took: Duration) -> u128 {
+    (took.as_nanos() / UNIT.as_nanos() + 1).min(128)
 }

@@ -18,13 +18,23 @@ use tokio::sync::oneshot;
 use crate::brake::Token;
 use crate::group;
 use crate::lease::{Lease, Pool};
+use crate::many::ManyJob;
 use crate::perform::Job;
 use crate::site::closed;
+
+/// What a single write does.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// One statement, once.
+    One(Job),
+    /// One statement, once for each of a few rows.
+    Few(ManyJob),
+}
 
 /// A single write.
 #[derive(Debug)]
 pub(crate) struct Write {
-    pub(crate) job: Job,
+    pub(crate) work: Work,
     /// Where its rows go, if it gives any.
     pub(crate) sink: Option<Sink>,
     pub(crate) method: &'static str,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rusqlite::types::ValueRef as Stored;
-use shelfmark_core::{RawRow, Result, RowSink, ValueError, ValueRef};
+use shelfmark_core::{ColumnSpec, RawRow, Result, RowSink, ValueError, ValueRef};
 
 /// A row while SQLite stands on it.
 pub(crate) struct SqliteRow<'r, 's>(pub(crate) &'r rusqlite::Row<'s>);
@@ -30,6 +30,20 @@ impl RawRow for SqliteRow<'_, '_> {
 /// Tells the sink the columns. Their names are certain only once the statement was stepped, because a step prepares
 /// it anew after a change of the schema.
 pub(crate) fn start(sink: &mut dyn RowSink, statement: &rusqlite::Statement<'_>) -> Result<()> {
+    if sink
+        .wanted()
+        .is_some_and(|wanted| begins_with(statement, wanted))
+    {
+        return Ok(());
+    }
     let names: Vec<&str> = statement.column_names().collect();
     sink.start(&names)
+}
+
+fn begins_with(statement: &rusqlite::Statement<'_>, wanted: &[ColumnSpec]) -> bool {
+    let mut wanted = wanted.iter().enumerate();
+    wanted.all(|(index, column)| {
+        let name = statement.column_name(index);
+        name.is_ok_and(|name| name == column.name)
+    })
 }

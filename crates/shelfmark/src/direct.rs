@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use shelfmark_core::cache::{Evictions, QueryCache};
 use shelfmark_core::config::{DatabaseConfig, Misuse};
 use shelfmark_core::{
-    BoxFuture, BoxStream, Call, Channel, Clock, Dialect, Engine, Error, ErrorKind, Result, RowSink,
-    Session, Tenant, Type, ValueRef,
+    BoxFuture, BoxStream, Call, Channel, Clock, Dialect, Engine, Error, ErrorKind, Glance, Now,
+    Result, RowSink, Session, Tenant, Type, ValueRef,
 };
 
 use crate::alone::{Alone, held, touched};
@@ -61,12 +61,21 @@ impl Limits {
                 deadline.as_millis()
             ))),
         };
-        let took = begun.elapsed();
+        self.took(method, begun.elapsed());
+        answer
+    }
+
+    /// Logs a statement that was slow.
+    fn took(&self, method: &'static str, took: Duration) {
         if self.slow.is_some_and(|limit| took > limit) {
             let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(target: "shelfmark::slow", method, took_ms, "slow statement");
         }
-        answer
+    }
+
+    /// Whether statements are told to nobody before they are sent.
+    fn is_quiet(&self) -> bool {
+        !self.echo && self.observer.is_idle()
     }
 
     /// Logs a statement, without its values, when that was asked for.
@@ -118,11 +127,15 @@ impl Direct {
     /// Whether `call` has to run in a transaction of its own: what it did may have to be undone, row-level security has to
     /// see whose it is, or other instances have to be told what it evicts.
     fn stands_alone(&self, call: &Call<'_>) -> bool {
-        let secured = self.tenant.is_some() && self.engine.dialect() == Dialect::Postgres;
         let told = self
             .outdated()
             .is_some_and(|(attached, _)| attached.tells());
-        call.demand.is_some() || secured || told
+        call.demand.is_some() || self.is_secured() || told
+    }
+
+    /// Whether row-level security has to see whose the calls are.
+    fn is_secured(&self) -> bool {
+        self.tenant.is_some() && self.engine.dialect() == Dialect::Postgres
     }
 
     /// The cache, and what a call drops from it.
@@ -220,6 +233,21 @@ impl Channel for Direct {
             let work = self.engine.fetch(call, sink);
             self.statement(method, sql, work).await
         })
+    }
+
+    /// Nothing on the spot that has to be told to somebody, evicts, stands alone, or is made inside of the database's own
+    /// transaction: all that is looked at on the usual way. A deadline is not needed: the engine has a shorter one.
+    fn fetch_now(&self, call: Glance<'_>, sink: &mut dyn RowSink) -> Option<Now> {
+        let is_plain = self.evictions.is_none()
+            && self.limits.is_quiet()
+            && !self.is_secured()
+            && Scope::transaction_of(self.id).is_none();
+        if !is_plain {
+            return None;
+        }
+        let now = self.engine.fetch_now(call, sink)?;
+        self.limits.took(call.method, now.took);
+        Some(now)
     }
 
     fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {

@@ -112,6 +112,90 @@ async fn one_violation_among_many_does_not_undo_the_others() -> Outcome {
     Ok(())
 }
 
+/// Three rows for one call: numbers that are a thousand apart.
+fn three(id: i64) -> Vec<Vec<ValueRef<'static>>> {
+    [id, id + 1_000, id + 2_000]
+        .map(|id| vec![ValueRef::I64(id)])
+        .into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_few_rows_at_once_are_committed_together_with_others_and_fail_alone() -> Outcome {
+    for db in prepared(&[INSERT, RETURNING]).await? {
+        let on_disk = !db.path().as_os_str().is_empty();
+        let before = if on_disk { commits_in_the_log(&db)? } else { 0 };
+        let session = begin(&*db.engine).await?;
+        let mut tasks = Vec::new();
+        for task in 0..64 {
+            let engine = Arc::clone(&db.engine);
+            // The last row of the last one is there already.
+            let mut rows = three(task);
+            if task == 63 {
+                rows.truncate(2);
+                rows.push(vec![ValueRef::I64(7)]);
+            }
+            let write = async move {
+                if task % 2 == 0 {
+                    let touched = engine.execute_many(write(INSERT), &[], rows).await?;
+                    return Ok((touched, Vec::new()));
+                }
+                let sink = Box::<Cells>::default();
+                let sink = engine.fetch_many(write(RETURNING), &[], rows, sink).await?;
+                Ok((3, cells(sink).rows))
+            };
+            tasks.push(waiting_write(&db, write).await);
+        }
+        session.rollback().await?;
+        for (task, running) in (0..).zip(tasks) {
+            match running.await? {
+                Ok((touched, rows)) => {
+                    assert!(task < 63 && touched == 3, "{task}: {touched}");
+                    let expected = if task % 2 == 0 {
+                        Vec::new()
+                    } else {
+                        three(task)
+                    };
+                    assert_eq!(rows, expected);
+                }
+                Err(error) => {
+                    assert_eq!((task, error.kind()), (63, ErrorKind::Unique));
+                    assert_eq!(error.constraint(), Some("k_pkey"));
+                }
+            }
+        }
+        assert_eq!(db.number("SELECT count(*) FROM k").await?, 63 * 3);
+        let of_the_last = "SELECT count(*) FROM k WHERE id % 1000 = 63";
+        assert_eq!(db.number(of_the_last).await?, 0);
+        if on_disk {
+            let commits = commits_in_the_log(&db)? - before;
+            assert!(commits <= 4, "{commits} commits for 63 writes");
+        }
+        db.assert_nothing_is_left_open().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rows_at_once_have_a_commit_of_their_own() -> Outcome {
+    let [db, _] = prepared(&[INSERT]).await?;
+    let before = commits_in_the_log(&db)?;
+    let session = begin(&*db.engine).await?;
+    let mut tasks = Vec::new();
+    for (from, count) in [(0, 1), (100, 1), (1_000, 500), (200, 1), (300, 1)] {
+        let engine = Arc::clone(&db.engine);
+        let rows = (from..from + count).map(|id| vec![ValueRef::I64(id)]);
+        let rows = rows.collect();
+        let many = async move { engine.execute_many(write(INSERT), &[], rows).await };
+        tasks.push((count as u64, waiting_write(&db, many).await));
+    }
+    session.rollback().await?;
+    for (count, task) in tasks {
+        assert_eq!(task.await??, count);
+    }
+    assert_eq!(commits_in_the_log(&db)? - before, 3);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_key_checked_at_the_commit_fails_its_own_write_only() -> Outcome {
     let child = "INSERT INTO child VALUES (?1)";
@@ -403,7 +487,11 @@ async fn a_close_refuses_the_writes_that_wait() -> Outcome {
     Ok(())
 }
 
-/// What the child process does: 64 tasks write, and each number is printed when its write was answered.
+/// The second and third of three rows that are written at once have numbers so much larger.
+const FAR: i64 = 1_000_000_000;
+
+/// What the child process does: 64 tasks write, and each number is printed when its write was answered. Every other task
+/// writes three rows at once.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by the tests below, in a process of its own"]
 async fn child_that_writes_until_it_is_killed() -> Outcome {
@@ -412,7 +500,8 @@ async fn child_that_writes_until_it_is_killed() -> Outcome {
     // The folder that the parent chose.
     let engine = Arc::new(SqliteEngine::open(Path::new("test.db"), &settings).await?);
     let mut next = 0_i64;
-    let found = fetch(&*engine, read("SELECT max(0, coalesce(max(id), 0)) FROM k")).await?;
+    let last = "SELECT max(0, coalesce(max(id), 0)) FROM k WHERE id < 1000000000";
+    let found = fetch(&*engine, read(last)).await?;
     if let Some(ValueRef::I64(id)) = found.rows.first().and_then(|row| row.first()) {
         next = *id;
     }
@@ -422,9 +511,19 @@ async fn child_that_writes_until_it_is_killed() -> Outcome {
         let first = next + 1 + task;
         tasks.push(tokio::spawn(async move {
             for id in (first..).step_by(64) {
-                engine.execute(with(INSERT, id)).await?;
+                if task % 2 == 0 {
+                    engine.execute(with(INSERT, id)).await?;
+                } else {
+                    let rows = [id, id + FAR, id + 2 * FAR].map(|id| vec![ValueRef::I64(id)]);
+                    let rows = rows.into();
+                    engine.execute_many(write(INSERT), &[], rows).await?;
+                }
                 // One write of a whole line, so that a kill never leaves half of one.
                 std::io::stdout().write_all(format!("\nkept {id}\n").as_bytes())?;
+                if task % 2 == 1 {
+                    let others = format!("\nkept {}\nkept {}\n", id + FAR, id + 2 * FAR);
+                    std::io::stdout().write_all(others.as_bytes())?;
+                }
             }
             Outcome::Ok(())
         }));
@@ -490,6 +589,14 @@ async fn what_was_answered_survives_a_kill() -> Outcome {
         }
         all += kept.len();
     }
+    assert!(
+        db.number("SELECT count(*) FROM k WHERE id > 1000000000")
+            .await?
+            > 0
+    );
+    let torn = "SELECT count(*) FROM (SELECT id % 1000000000 AS id FROM k WHERE id > 1000000000) AS a
+                WHERE 3 <> (SELECT count(*) FROM k WHERE id IN (a.id, a.id + 1000000000, a.id + 2000000000))";
+    assert_eq!(db.number(torn).await?, 0, "three rows were torn apart");
     let sound: String = db
         .outsider()?
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))?;

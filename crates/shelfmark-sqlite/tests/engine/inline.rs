@@ -265,6 +265,142 @@ async fn a_task_that_only_reads_in_line_lets_others_run() -> Outcome {
     Ok(())
 }
 
+/// What the call comes to on the spot, if it comes to anything there.
+fn now(db: &TestDb, call: &Call<'_>) -> Result<Option<Cells>> {
+    let mut cells = Cells::default();
+    match db.engine.fetch_now(call.glance(), &mut cells) {
+        None => {
+            assert!(cells.rows.is_empty(), "rows of a read that was not run");
+            Ok(None)
+        }
+        Some(now) => now.answer.map(|()| Some(cells)),
+    }
+}
+
+/// What it comes to on the spot. On a busy machine it takes long until it is quick enough.
+async fn on_the_spot(db: &TestDb, call: &Call<'_>) -> Outcome<Cells> {
+    for _ in 0..5_000 {
+        if let Some(found) = now(db, call)? {
+            return Ok(found);
+        }
+        fetch(&*db.engine, call.clone()).await?;
+    }
+    Err("it was never answered on the spot".into())
+}
+
+#[tokio::test]
+async fn a_quick_read_is_answered_on_the_spot_and_nothing_else_is() -> Outcome {
+    for db in both().await? {
+        assert!(now(&db, &numbers(3))?.is_none(), "it was never run before");
+        let quick = numbers(3);
+        on_the_spot(&db, &quick).await?;
+        let found = on_the_spot(&db, &numbers(2)).await?;
+        assert_eq!(found.rows, [[ValueRef::I64(1)], [ValueRef::I64(2)]]);
+        // A new text, too few values, and a statement that writes.
+        assert!(now(&db, &read("SELECT 1"))?.is_none());
+        let without_values = Call {
+            params: Vec::new(),
+            ..quick.clone()
+        };
+        assert!(now(&db, &without_values)?.is_none());
+        assert!(now(&db, &write("INSERT INTO t VALUES (7)"))?.is_none());
+        // A sink that refuses a row refuses it here.
+        let mut sink = AtSecond {
+            rows: 0,
+            panics: false,
+            starts_over: true,
+            thread: None,
+        };
+        let mut refused = None;
+        for _ in 0..5_000 {
+            on_the_spot(&db, &quick).await?;
+            refused = db.engine.fetch_now(quick.glance(), &mut sink);
+            if refused.is_some() {
+                break;
+            }
+        }
+        let refused = refused.and_then(|now| now.answer.err());
+        let refused = refused.ok_or("it was not refused")?;
+        assert_eq!(refused.kind(), ErrorKind::Decode);
+        sink.starts_over = false;
+        on_the_spot(&db, &quick).await?;
+        let never = db.engine.fetch_now(quick.glance(), &mut sink);
+        assert!(never.is_none());
+        db.assert_nothing_is_left_open().await?;
+        db.engine.close(Duration::from_secs(5)).await?;
+        assert!(now(&db, &quick)?.is_none());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_read_that_takes_too_long_on_the_spot_is_run_elsewhere_at_once() -> Outcome {
+    for db in both().await? {
+        let quick = numbers(3);
+        on_the_spot(&db, &quick).await?;
+        let long = Call {
+            params: vec![ValueRef::I64(200_000)],
+            ..quick
+        };
+        assert!(now(&db, &long)?.is_none());
+        let found = fetch(&*db.engine, long).await?;
+        assert!(found.thread != Some(std::thread::current().id()));
+        assert_eq!(found.rows.len(), 200_000);
+        db.assert_nothing_is_left_open().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_reads_on_the_spot_until_its_turn_is_over() -> Outcome {
+    let db = file().await?;
+    let quick = numbers(1);
+    on_the_spot(&db, &quick).await?;
+    let mut reads = 0;
+    while now(&db, &quick)?.is_some() {
+        reads += 1;
+        assert!(reads <= 128, "its turn never ends");
+    }
+    // It lets others run, and then goes on.
+    on_the_spot(&db, &quick).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_of_the_schema_is_seen_on_the_spot() -> Outcome {
+    for db in both().await? {
+        db.execute("INSERT INTO t VALUES (7)").await?;
+        let all = read("SELECT * FROM t");
+        on_the_spot(&db, &all).await?;
+        db.execute("ALTER TABLE t ADD COLUMN b TEXT DEFAULT 'new'")
+            .await?;
+        let found = on_the_spot(&db, &all).await?;
+        assert_eq!(found.columns, ["a", "b"]);
+        assert_eq!(
+            found.rows,
+            [[ValueRef::I64(7), ValueRef::Text("new".into())]]
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_who_waits_is_overtaken_on_the_spot() -> Outcome {
+    let mut one_reader = settings();
+    one_reader.max = 1;
+    let db = file_with(&one_reader).await?;
+    let quick = numbers(1);
+    on_the_spot(&db, &quick).await?;
+    let session = begin_reading(&*db.engine).await?;
+    let waiting = begin_reading(&*db.engine);
+    let mut waiting = Box::pin(waiting);
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    session.rollback().await?;
+    assert!(now(&db, &quick)?.is_none());
+    waiting.await?.rollback().await?;
+    db.assert_nothing_is_left_open().await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_rests_with_a_thread_is_had_by_whoever_needs_it() -> Outcome {
     let mut two_readers = settings();

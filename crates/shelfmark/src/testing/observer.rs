@@ -33,6 +33,11 @@ impl Observer {
         Ok(())
     }
 
+    /// Whether nobody is to be told of a statement, and none is refused.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.watch.is_none() && self.recorder.is_idle()
+    }
+
     /// Notes a step of a transaction, which is no statement.
     pub(crate) fn step(&self, step: Step) {
         self.recorder.note(|| step);

@@ -137,9 +137,14 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
+    /// Whether there is no recording to be told.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.load(Ordering::Relaxed) == 0
+    }
+
     /// Tells every recording of a step.
     pub(super) fn note(&self, step: impl FnOnce() -> Step) {
-        if self.running.load(Ordering::Relaxed) == 0 {
+        if self.is_idle() {
             return;
         }
         let step = step();
