@@ -6,7 +6,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use futures_util::TryStreamExt as _;
 use rusqlite::Connection;
 
@@ -96,13 +96,19 @@ pub(crate) fn of_generated(catalogue: &Catalogue) -> Contents {
         ]);
     }
     tables.push(digest.table("shows"));
+    let mut digest = Digest::new();
+    for show in &shows {
+        let year = show.release_year.to_string();
+        digest.row([Some(&*show.show_id), Some(&year), Some(&show.title_words)]);
+    }
+    tables.push(digest.table("search_titles"));
     for link in LINKS {
         let names = (link.list)(catalogue);
-        let mut sorted: Vec<&str> = names.used().iter().map(String::as_str).collect();
+        let mut sorted: Vec<_> = names.with_words().collect();
         sorted.sort_unstable();
         let mut digest = Digest::new();
-        for name in sorted {
-            digest.row([Some(name)]);
+        for (name, words) in sorted {
+            digest.row([Some(&**name), link.has_words.then_some(&**words)]);
         }
         tables.push(digest.table(link.names));
         let mut digest = Digest::new();
@@ -129,10 +135,20 @@ fn queries() -> Vec<(&'static str, String)> {
          duration, description FROM shows ORDER BY show_id"
             .to_owned(),
     )];
+    queries.push((
+        "search_titles",
+        "SELECT show_id, CAST(release_year AS text), words FROM search_titles ORDER BY show_id"
+            .to_owned(),
+    ));
     for link in LINKS {
+        let words = if link.has_words {
+            "name_words"
+        } else {
+            "CAST(NULL AS text)"
+        };
         queries.push((
             link.names,
-            format!("SELECT name FROM {} ORDER BY name", link.names),
+            format!("SELECT name, {words} FROM {} ORDER BY name", link.names),
         ));
         queries.push((
             link.table,
@@ -163,6 +179,12 @@ pub(crate) fn of_sqlite(path: &Path) -> anyhow::Result<Contents> {
         }
         tables.push(digest.table(name));
     }
+    let waiting = "SELECT count(*) FROM search_pending";
+    let waiting: i64 = connection.query_row(waiting, [], |row| row.get(0))?;
+    ensure!(
+        waiting == 0,
+        "{waiting} rows wait to be found by their words"
+    );
     Ok(Contents(tables))
 }
 

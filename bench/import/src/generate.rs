@@ -32,6 +32,8 @@ pub(crate) struct Show {
     pub(crate) kind: &'static str,
     pub(crate) title: String,
     pub(crate) title_folded: String,
+    /// The words by which the title is found.
+    pub(crate) title_words: String,
     pub(crate) date_added: Option<Day>,
     pub(crate) release_year: u16,
     pub(crate) rating: Option<&'static str>,
@@ -60,6 +62,8 @@ pub(crate) struct Link {
     pub(crate) table: &'static str,
     /// Its column that refers to the names.
     pub(crate) column: &'static str,
+    /// Whether the names are found by their words.
+    pub(crate) has_words: bool,
     pub(crate) of: fn(&Show) -> &[u32],
     pub(crate) list: fn(&Catalogue) -> &Names,
 }
@@ -70,6 +74,7 @@ pub(crate) const LINKS: [Link; 4] = [
         names: "directors",
         table: "show_directors",
         column: "director_id",
+        has_words: true,
         of: |show| &show.directors,
         list: |catalogue| &catalogue.directors,
     },
@@ -77,6 +82,7 @@ pub(crate) const LINKS: [Link; 4] = [
         names: "actors",
         table: "show_actors",
         column: "actor_id",
+        has_words: true,
         of: |show| &show.actors,
         list: |catalogue| &catalogue.actors,
     },
@@ -84,6 +90,7 @@ pub(crate) const LINKS: [Link; 4] = [
         names: "genres",
         table: "show_genres",
         column: "genre_id",
+        has_words: false,
         of: |show| &show.genres,
         list: |catalogue| &catalogue.genres,
     },
@@ -91,6 +98,7 @@ pub(crate) const LINKS: [Link; 4] = [
         names: "countries",
         table: "show_countries",
         column: "country_id",
+        has_words: false,
         of: |show| &show.countries,
         list: |catalogue| &catalogue.countries,
     },
@@ -165,6 +173,7 @@ fn show(number: u32, catalogue: &mut Catalogue, random: &mut fastrand::Rng) -> S
         show_id: format!("s{number}"),
         kind: if is_series { "TV Show" } else { "Movie" },
         title_folded: folded(&title),
+        title_words: words(&title),
         title,
         date_added: (random.u16(..1000) > 0).then(|| Day {
             year: random.u16(2008..=2024),
@@ -237,4 +246,16 @@ fn folded(title: &str) -> String {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// The words of a title or name, each once: what the catalogue's full-text indexes are given.
+pub(crate) fn words(text: &str) -> String {
+    let folded = folded(text);
+    let mut words: Vec<&str> = Vec::new();
+    for word in folded.split(|letter: char| !letter.is_alphanumeric()) {
+        if !word.is_empty() && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(" ")
 }

@@ -1,5 +1,7 @@
 //! The names of one table, with ids given in the order of their first use.
 
+use crate::generate::words;
+
 /// Names that may occur, and those that did.
 #[derive(Debug)]
 pub(crate) struct Names {
@@ -7,6 +9,8 @@ pub(crate) struct Names {
     /// For each candidate its id, once it was used.
     ids: Vec<Option<u32>>,
     used: Vec<String>,
+    /// The words of each that was used.
+    words: Vec<String>,
 }
 
 impl Names {
@@ -16,6 +20,7 @@ impl Names {
             candidates,
             ids,
             used: Vec::new(),
+            words: Vec::new(),
         }
     }
 
@@ -36,7 +41,9 @@ impl Names {
     fn id(&mut self, place: usize) -> Option<u32> {
         let slot = self.ids.get_mut(place)?;
         if slot.is_none() {
-            self.used.push(self.candidates.get(place)?.clone());
+            let name = self.candidates.get(place)?;
+            self.used.push(name.clone());
+            self.words.push(words(name));
             *slot = u32::try_from(self.used.len()).ok();
         }
         *slot
@@ -45,6 +52,11 @@ impl Names {
     /// The names that were used; the first has the id 1.
     pub(crate) fn used(&self) -> &[String] {
         &self.used
+    }
+
+    /// Those names with their words, by which they are found.
+    pub(crate) fn with_words(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.used.iter().zip(&self.words)
     }
 
     /// The name of an id.

@@ -19,11 +19,15 @@ pub(crate) async fn load(url: &str, catalogue: &Catalogue) -> anyhow::Result<()>
     connected(url, async |mut client| {
         let whole = client.transaction().await?;
         for link in LINKS {
-            let names = (link.list)(catalogue).used();
-            let into = format!("COPY {} (id, name) FROM STDIN", link.names);
-            copy(&whole, &into, (1..).zip(names), |line, (id, name): (u32, &String)| {
+            let names = (1_u32..).zip((link.list)(catalogue).with_words());
+            let columns = if link.has_words { "id, name, name_words" } else { "id, name" };
+            let into = format!("COPY {} ({columns}) FROM STDIN", link.names);
+            copy(&whole, &into, names, |line, (id, (name, words))| {
                 number(line, id);
                 text(line, Some(name));
+                if link.has_words {
+                    text(line, Some(words));
+                }
             })
             .await?;
         }
@@ -42,6 +46,13 @@ pub(crate) async fn load(url: &str, catalogue: &Catalogue) -> anyhow::Result<()>
             text(line, show.rating);
             text(line, Some(&show.duration));
             text(line, Some(&show.description));
+        })
+        .await?;
+        let into = "COPY search_titles (show_id, release_year, words) FROM STDIN";
+        copy(&whole, into, &catalogue.shows, |line, show| {
+            text(line, Some(&show.show_id));
+            number(line, u32::from(show.release_year));
+            text(line, Some(&show.title_words));
         })
         .await?;
         for link in LINKS {

@@ -1,4 +1,5 @@
-//! The limit on SQLite: the normalized rows, with their ids, by prepared statements in one transaction.
+//! The limit on SQLite: the normalized rows, with their ids, by prepared statements in one transaction, found by their words
+//! at its end as they are after an import.
 
 use std::path::Path;
 
@@ -13,10 +14,22 @@ pub(crate) fn load(path: &Path, catalogue: &Catalogue) -> anyhow::Result<()> {
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
     let whole = connection.transaction()?;
     for link in LINKS {
-        let into = format!("INSERT INTO {} (id, name) VALUES (?1, ?2)", link.names);
-        let mut insert = whole.prepare(&into)?;
-        for (id, name) in (1_i64..).zip((link.list)(catalogue).used()) {
-            insert.execute(params![id, name])?;
+        let names = (1_i64..).zip((link.list)(catalogue).with_words());
+        if link.has_words {
+            let into = format!(
+                "INSERT INTO {} (id, name, name_words) VALUES (?1, ?2, ?3)",
+                link.names
+            );
+            let mut insert = whole.prepare(&into)?;
+            for (id, (name, words)) in names {
+                insert.execute(params![id, name, words])?;
+            }
+        } else {
+            let into = format!("INSERT INTO {} (id, name) VALUES (?1, ?2)", link.names);
+            let mut insert = whole.prepare(&into)?;
+            for (id, (name, _)) in names {
+                insert.execute(params![id, name])?;
+            }
         }
     }
     let mut insert = whole.prepare(
@@ -38,6 +51,12 @@ pub(crate) fn load(path: &Path, catalogue: &Catalogue) -> anyhow::Result<()> {
         ])?;
     }
     drop(insert);
+    let into = "INSERT INTO search_titles (show_id, release_year, words) VALUES (?1, ?2, ?3)";
+    let mut insert = whole.prepare(into)?;
+    for show in &catalogue.shows {
+        insert.execute(params![show.show_id, show.release_year, show.title_words])?;
+    }
+    drop(insert);
     for link in LINKS {
         let into = format!(
             "INSERT INTO {} (show_id, {}, position) VALUES (?1, ?2, ?3)",
@@ -50,5 +69,7 @@ pub(crate) fn load(path: &Path, catalogue: &Catalogue) -> anyhow::Result<()> {
             }
         }
     }
+    // What was collected goes into the full-text indexes.
+    whole.execute("DELETE FROM search_pending", [])?;
     Ok(whole.commit()?)
 }
