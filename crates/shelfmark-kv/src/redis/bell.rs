@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+use super::connection::Connection;
 use super::nodes::Nodes;
 use super::on_key;
 
@@ -132,7 +132,7 @@ impl Drop for Bells {
 async fn watch(bells: Weak<Bells>, list: String, more: Arc<Notify>) {
     let mut peek = on_key("BLMOVE", &list);
     peek.arg(&list).arg("LEFT").arg("LEFT").arg(SLICE.as_secs());
-    let mut connection: Option<(MultiplexedConnection, Arc<Notify>)> = None;
+    let mut connection: Option<(Connection, Arc<Notify>)> = None;
     loop {
         let nodes = {
             let Some(bells) = bells.upgrade() else {
@@ -173,7 +173,7 @@ async fn look(
     nodes: &Nodes,
     list: &str,
     peek: &Cmd,
-    connection: &mut Option<(MultiplexedConnection, Arc<Notify>)>,
+    connection: &mut Option<(Connection, Arc<Notify>)>,
 ) -> Result<bool, Broken> {
     let (wire, lost) = match connection {
         Some(connection) => connection,
@@ -184,7 +184,7 @@ async fn look(
             connection.insert((opened, lost))
         }
     };
-    let peeked = timeout(SLICE + GRACE, wire.send_packed_command(peek));
+    let peeked = timeout(SLICE + GRACE, wire.commands.send_packed_command(peek));
     let peeked = tokio::select! {
         peeked = peeked => peeked,
         () = lost.notified() => return Err(Broken),

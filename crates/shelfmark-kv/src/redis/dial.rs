@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, PushInfo,
@@ -14,6 +13,7 @@ use redis::{
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::connection::Connection;
 use super::encryption;
 use crate::config::{RedisLogin, RedisTls};
 
@@ -79,7 +79,7 @@ impl Dial {
         &self,
         lost: Arc<Notify>,
         on_push: Option<OnPush>,
-    ) -> RedisResult<MultiplexedConnection> {
+    ) -> RedisResult<Connection> {
         let open = async {
             let address = match &self.place {
                 Place::Server(host, port) => self.address(host.clone(), *port),
@@ -106,10 +106,18 @@ impl Dial {
                 .set_response_timeout(None)
                 .set_pipeline_buffer_size(QUEUED_CALLS)
                 .set_push_sender(push);
-            let client = self.client(address, to_redis(&self.manner.login)).await?;
-            client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await
+            let login = to_redis(&self.manner.login);
+            match &address {
+                ConnectionAddr::Tcp(host, port) => {
+                    Connection::to_host(host, *port, &login, config).await
+                }
+                ConnectionAddr::Unix(path) => Connection::to_socket(path, &login, config).await,
+                _ => {
+                    let client = self.client(address, login).await?;
+                    let opening = client.get_multiplexed_async_connection_with_config(&config);
+                    Ok(Connection::opened(opening.await?))
+                }
+            }
         };
         in_time(self.manner.timeout, open).await
     }

@@ -9,13 +9,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::aio::MultiplexedConnection;
 use redis::{PushInfo, PushKind, Value};
 use shelfmark_core::Result;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, timeout, timeout_at};
 
+use super::connection::Connection;
 use super::dial::OnPush;
 use super::error::unreachable;
 use super::link::Backoff;
@@ -159,7 +159,7 @@ impl Session {
     }
 
     /// Works until the connection is lost, or nobody listens any more.
-    async fn keep(&self, connection: &mut MultiplexedConnection, lost: &Notify) {
+    async fn keep(&self, connection: &mut Connection, lost: &Notify) {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.reset();
         loop {
@@ -172,7 +172,7 @@ impl Session {
                 }
                 _ = heartbeat.tick() => {
                     let ping = redis::cmd("PING");
-                    let pong = timeout(ANSWER, connection.send_packed_command(&ping)).await;
+                    let pong = timeout(ANSWER, connection.commands.send_packed_command(&ping)).await;
                     if !matches!(pong, Ok(Ok(_))) {
                         return;
                     }
@@ -182,7 +182,7 @@ impl Session {
     }
 
     /// Subscribes to what is wanted and not confirmed, and ends what nobody wants any more.
-    async fn sync(&self, connection: &mut MultiplexedConnection) -> Result<(), Broken> {
+    async fn sync(&self, connection: &mut Connection) -> Result<(), Broken> {
         let before = self.confirmed.borrow().clone();
         let (channels, patterns) = self.registry.wanted();
         let (channels, patterns) = (HashSet::from_iter(channels), HashSet::from_iter(patterns));
@@ -204,8 +204,8 @@ impl Session {
             for chunk in names.chunks(CHUNK) {
                 let done = async {
                     match is_pattern {
-                        true => connection.punsubscribe(chunk).await,
-                        false => connection.unsubscribe(chunk).await,
+                        true => connection.commands.punsubscribe(chunk).await,
+                        false => connection.commands.unsubscribe(chunk).await,
                     }
                 };
                 in_time(done).await?;
@@ -218,8 +218,8 @@ impl Session {
             for chunk in names.chunks(CHUNK) {
                 let done = async {
                     match is_pattern {
-                        true => connection.psubscribe(chunk).await,
-                        false => connection.subscribe(chunk).await,
+                        true => connection.commands.psubscribe(chunk).await,
+                        false => connection.commands.subscribe(chunk).await,
                     }
                 };
                 in_time(done).await?;

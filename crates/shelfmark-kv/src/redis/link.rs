@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisResult, Value};
 use shelfmark_core::{Error, Result};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::connection::Connection;
 use super::dial::Dial;
 use super::error::{Failure, Intent, is_refusal, login_refused, lost, reason, silent, unreachable};
 
@@ -47,7 +47,7 @@ impl Backoff {
 
 /// One connection.
 pub(super) struct Wire {
-    connection: MultiplexedConnection,
+    connection: Connection,
     opened: Instant,
     /// When the first call since the last answer was made, in microseconds after `opened`, plus one; 0 without any.
     asked: AtomicU64,
@@ -160,8 +160,7 @@ impl Link {
             wire.ask();
             match timeout_at(deadline, wire.send(request)).await {
                 Ok(Ok(values)) => {
-                    wire.asked.store(0, Relaxed);
-                    wire.has_answered.store(true, Relaxed);
+                    wire.answered();
                     return Ok(values);
                 }
                 Ok(Err(error)) => {
@@ -211,7 +210,7 @@ impl Drop for Link {
 
 impl Wire {
     async fn send(&self, request: Request<'_>) -> RedisResult<Vec<Value>> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.connection.commands.clone();
         match request {
             Request::One(command) => Ok(vec![connection.send_packed_command(command).await?]),
             Request::Many(commands, count) => {
@@ -227,6 +226,16 @@ impl Wire {
     fn ask(&self) {
         if self.asked.load(Relaxed) == 0 {
             self.asked.store(self.micros() + 1, Relaxed);
+        }
+    }
+
+    /// Written to only where it changes something, since all calls share it.
+    fn answered(&self) {
+        if self.asked.load(Relaxed) != 0 {
+            self.asked.store(0, Relaxed);
+        }
+        if !self.has_answered.load(Relaxed) {
+            self.has_answered.store(true, Relaxed);
         }
     }
 
