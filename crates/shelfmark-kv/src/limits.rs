@@ -92,7 +92,8 @@ pub(crate) fn check_optional_ttl(ttl: Option<Duration>) -> Result<Option<u64>> {
 
 /// Whole milliseconds, rounded up.
 pub(crate) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    let part = u64::from(time.subsec_nanos().div_ceil(1_000_000));
+    time.as_secs().saturating_mul(1_000).saturating_add(part)
 }
 
 /// The answer has more parts than a call answers.

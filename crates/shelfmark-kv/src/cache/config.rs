@@ -104,11 +104,11 @@ impl CacheConfig {
             config.wait = wait;
         }
         if let Some(prefix) = read.text("CACHE_PREFIX") {
+            // All others were held against the bounds of `check` when they were read.
+            if let Err(what) = check_prefix(&prefix) {
+                read.refuse("CACHE_PREFIX", what, "CACHE_PREFIX=catalog:");
+            }
             config.prefix = prefix;
-        }
-        if let Err(error) = config.check() {
-            let what = error.detail().unwrap_or("is wrong").to_owned();
-            read.refuse("CACHE_PREFIX", what, "CACHE_PREFIX=catalog:");
         }
         variables.finish()?;
         Ok(config)
@@ -197,6 +197,26 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::InvalidConfig);
         let told = error.to_string();
         assert!(told.contains("3 problems"), "{told}");
+    }
+
+    #[test]
+    fn each_variable_that_is_wrong_is_blamed_itself() {
+        let long = "p".repeat(300);
+        let wrong = [
+            ("CACHE_MAX_ENTRIES", "0"),
+            ("CACHE_MAX_BYTES", "0"),
+            ("CACHE_MAX_VALUE_BYTES", "0"),
+            ("CACHE_TIMEOUT", "0s"),
+            ("CACHE_WAIT", "0s"),
+            ("CACHE_PREFIX", &long),
+        ];
+        for (name, value) in wrong {
+            let vars = [(name.to_owned(), value.to_owned())];
+            let told = CacheConfig::from_vars(vars).unwrap_err().to_string();
+            let blamed = wrong.iter().filter(|(other, _)| told.contains(other));
+            assert_eq!(blamed.count(), 1, "{told}");
+            assert!(told.contains(name), "{told}");
+        }
     }
 
     #[test]

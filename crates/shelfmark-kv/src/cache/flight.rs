@@ -14,12 +14,12 @@ mod lead;
 mod seat;
 mod shard;
 
-use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use shelfmark_core::cache::Stored;
 use tokio::sync::Notify;
 
@@ -133,7 +133,7 @@ impl Default for Flights {
             shards: std::iter::repeat_with(Mutex::default)
                 .take(SHARDS)
                 .collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             epoch: Epoch::default(),
         }
     }

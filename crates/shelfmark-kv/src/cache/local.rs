@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use shelfmark_core::cache::{Codec, Stored};
 use tokio::time::Instant;
 
@@ -19,7 +20,7 @@ use super::tags::Tags;
 
 /// The values in this process.
 pub(super) struct Local {
-    values: moka::sync::Cache<Arc<str>, Slot>,
+    values: moka::sync::Cache<Arc<str>, Slot, RandomState>,
     pub(super) tags: Tags,
 }
 
@@ -30,6 +31,8 @@ pub(super) struct Entry {
     /// How long it took to compute.
     pub(super) cost: Duration,
     end: Instant,
+    /// From when it was stored to its end.
+    ttl: Duration,
     before: Before,
     bytes: usize,
     /// Whether somebody computes it again before its end, or has tried and failed. So a source that fails is asked once
@@ -76,7 +79,7 @@ impl Local {
                 all.fold(0, u32::saturating_add)
             })
             .expire_after(Removal)
-            .build();
+            .build_with_hasher(RandomState::default());
         Local {
             values,
             tags: Tags::default(),
@@ -101,7 +104,8 @@ impl Local {
 
     /// Stores the value in the place of all others of the key. To be called as [`put`](Local::put).
     pub(super) fn put_alone(&self, key: Arc<str>, typed: Typed, storing: Storing, before: Before) {
-        self.replace(key, vec![Arc::new(Entry::new(typed, storing, before))]);
+        let entry = Entry::new(typed, storing, before);
+        self.values.insert(key, Slot::One(Arc::new(entry)));
     }
 
     /// Drops the value of this type. To be called as [`put`](Local::put).
@@ -149,6 +153,7 @@ impl Entry {
             shape: typed.shape,
             cost: storing.cost,
             end: Instant::now() + storing.ttl,
+            ttl: storing.ttl,
             before,
             bytes: storing.bytes,
             refreshing: AtomicBool::new(false),
@@ -243,9 +248,9 @@ impl moka::Expiry<Arc<str>, Slot> for Removal {
         slot: &Slot,
         _: std::time::Instant,
     ) -> Option<Duration> {
-        let last = slot.entries().iter().map(|entry| entry.end).max()?;
-        let left = last.saturating_duration_since(Instant::now());
-        Some(left.saturating_add(LATER))
+        // As if all were stored now, which may be later than needed. So no clock is read again.
+        let longest = slot.entries().iter().map(|entry| entry.ttl).max()?;
+        Some(longest.saturating_add(LATER))
     }
 
     fn expire_after_update(

@@ -6,10 +6,28 @@ mod on_redis;
 use std::future::Future;
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use shelfmark_core::cache::{Cacheable, Codec, Keep, Stored, Wanted};
 use shelfmark_core::{Error, ErrorKind};
+use tokio::time::Instant;
 
-use super::{Cache, Tier};
+use super::flight::{Entered, Entering, Lead, Waited};
+use super::store::time_to_live;
+use super::tags::Tagged;
+use super::{Cache, Tier, encoded};
+
+/// What is left to do for one who came for a value.
+enum Came<H> {
+    /// It is there.
+    Found(H),
+    /// Somebody in this process has computed it.
+    Given(Stored),
+    /// He computes it, for all who wait. `in_vain` says whether he has waited himself for some who failed.
+    Lead { lead: Lead, in_vain: bool },
+    /// He computes it for himself alone.
+    Alone,
+}
 
 impl Cache {
     /// The value of `key`, from the cache or from `compute`, which runs in this task, at most once, and only when it is
@@ -74,6 +92,58 @@ impl Cache {
             Tier::Local(local) => self.obtain_here(local, wanted, compute).await,
             Tier::Shared(shared) => self.obtain_on_redis(shared, wanted, compute).await,
         }
+    }
+
+    /// Comes for a value, and waits for whoever in this process computes it until it is there or up to us. Many wait here
+    /// at once, so this is kept small: what is to be done then is boxed.
+    async fn come<H>(
+        &self,
+        wanted: &Wanted<'_>,
+        deadline: Instant,
+        found: impl Fn() -> Option<H>,
+        tags: impl Fn() -> Tagged,
+    ) -> Result<Came<H>, Error> {
+        let mut began = None;
+        let mut in_vain = 0;
+        loop {
+            let who = Entering {
+                key: &wanted.key,
+                shape: wanted.shape,
+                began: &mut began,
+                in_vain,
+            };
+            let seat = match self.inner.flights.enter(who, &found, &tags) {
+                Entered::Found(found) => return Ok(Came::Found(found)),
+                Entered::Lead(lead) => {
+                    let in_vain = in_vain > 0;
+                    return Ok(Came::Lead { lead, in_vain });
+                }
+                Entered::Alone => return Ok(Came::Alone),
+                Entered::Wait(seat) => seat,
+            };
+            match seat.wait(deadline).await {
+                Waited::Given(value, cost) if wanted.codec.write(&value).is_some() => {
+                    self.inner.counts.wait(cost);
+                    return Ok(Came::Given(value));
+                }
+                // Of another type with the same shape, or nothing.
+                Waited::Given(..) | Waited::Failed => in_vain += 1,
+                Waited::Again => {}
+                Waited::Late => return Err(self.late()),
+            }
+        }
+    }
+
+    /// For how long a computed value is kept, and what `write` makes of it; `None` where it is not kept.
+    fn kept<W>(
+        &self,
+        wanted: &Wanted<'_>,
+        value: &Stored,
+        write: impl FnOnce(&dyn erased_serde::Serialize) -> Option<W>,
+    ) -> Option<(Duration, W)> {
+        let written = wanted.codec.write(value)?;
+        let ttl = time_to_live(&wanted.keep, encoded::is_none(written))?;
+        Some((ttl, write(written)?))
     }
 
     fn late(&self) -> Error {

@@ -46,7 +46,8 @@ impl Cache {
             }
             Tier::Shared(shared) => {
                 let counts = &self.inner.counts;
-                match shared.look(&key, T::SHAPE, &[], false).await {
+                // Boxed, since it is large, and a look in process would have to make room for it.
+                match Box::pin(shared.look(&key, T::SHAPE, &[], false)).await {
                     Look::Hit { bytes, cost, .. } => {
                         let value = encoded::read(Codec::of::<T>(), &bytes);
                         if let Some(value) = value.and_then(|value| value.downcast::<T>().ok()) {
@@ -120,11 +121,10 @@ impl Cache {
                 let (key, tags) = (&*wanted.key, &wanted.keep.tags);
                 match ttl.and_then(|ttl| Some((ttl, self.bytes(value)?))) {
                     Some((ttl, bytes)) => {
-                        shared
-                            .set(key, T::SHAPE, tags, bytes, ttl, Duration::ZERO)
-                            .await;
+                        let set = shared.set(key, T::SHAPE, tags, bytes, ttl, Duration::ZERO);
+                        Box::pin(set).await;
                     }
-                    None => shared.evict(&Evictions::new().key(key)).await,
+                    None => Box::pin(shared.evict(&Evictions::new().key(key))).await,
                 }
                 self.inner.flights.detach(key, || ());
             }
@@ -165,6 +165,8 @@ pub(super) fn time_to_live(keep: &Keep, is_none: bool) -> Option<Duration> {
     if keep.jitter == 0 {
         return Some(ttl);
     }
-    let off = f64::from(keep.jitter) / 100.0 * fastrand::f64();
-    Some(ttl.mul_f64(1.0 - off).max(Duration::from_nanos(1)))
+    // A time to live is ten years at most, which are fewer nanoseconds than this counts.
+    let nanos = u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
+    let most = nanos / 100 * u64::from(keep.jitter);
+    Some(Duration::from_nanos(nanos - fastrand::u64(0..=most)))
 }

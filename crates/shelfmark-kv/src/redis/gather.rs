@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::sync::{Mutex, Notify};
+    use tokio::sync::{Barrier, mpsc};
 
     #[test]
     fn a_write_lets_others_go_first_once_and_less_often_where_they_bring_nothing() {
@@ -142,41 +142,33 @@ mod tests {
 
     #[tokio::test]
     async fn what_many_tasks_send_at_once_goes_out_in_one_piece() {
+        const CALLERS: usize = 64;
         let pieces = Arc::default();
         let mut stream = Gather::new(Pieces(Arc::clone(&pieces)));
-        let queue = Arc::new(Mutex::new(Vec::new()));
-        let more = Arc::new(Notify::new());
-        let driver = tokio::spawn({
-            let (queue, more) = (queue.clone(), more.clone());
-            async move {
-                let mut sent = 0;
-                while sent < 64 {
-                    more.notified().await;
-                    // As the driver does: what came meanwhile is written along.
-                    let write = std::future::poll_fn(|cx| {
-                        let queue = queue.try_lock().unwrap();
-                        Pin::new(&mut stream).poll_write(cx, &queue)
-                    });
-                    sent += write.await.unwrap();
-                    queue.lock().await.clear();
-                }
-            }
-        });
+        let (calls, mut called) = mpsc::unbounded_channel();
         // Woken together, as by answers that come together.
-        let go = Arc::new(Notify::new());
-        let mut callers = Vec::new();
-        for _ in 0..64 {
-            let (queue, more, go) = (queue.clone(), more.clone(), go.clone());
-            callers.push(tokio::spawn(async move {
-                go.notified().await;
-                queue.lock().await.push(7);
-                more.notify_one();
-            }));
+        let go = Arc::new(Barrier::new(CALLERS));
+        for _ in 0..CALLERS {
+            let (calls, go) = (calls.clone(), go.clone());
+            tokio::spawn(async move {
+                go.wait().await;
+                calls.send(7)
+            });
         }
-        tokio::task::yield_now().await;
-        go.notify_waiters();
-        driver.await.unwrap();
-        assert_eq!(*pieces.lock().unwrap(), [64]);
+        // As the driver does: what came meanwhile is written along.
+        let mut waiting = Vec::new();
+        while pieces.lock().unwrap().iter().sum::<usize>() < CALLERS {
+            waiting.extend(called.recv().await);
+            let write = std::future::poll_fn(|cx| {
+                while let Ok(call) = called.try_recv() {
+                    waiting.push(call);
+                }
+                Pin::new(&mut stream).poll_write(cx, &waiting)
+            });
+            assert_eq!(write.await.unwrap(), waiting.len());
+            waiting.clear();
+        }
+        assert_eq!(*pieces.lock().unwrap(), [CALLERS]);
     }
 
     #[tokio::test]

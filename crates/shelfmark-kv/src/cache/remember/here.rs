@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 use super::super::Cache;
 use super::super::encoded;
-use super::super::flight::{Entered, Entering, Lead, Ticket, Waited};
-use super::super::local::{Found, Local, Storing, Typed};
-use super::super::store::time_to_live;
+use super::super::flight::{Lead, Ticket};
+use super::super::local::{Found, Local, Refreshing, Storing, Typed};
+use super::Came;
 
 impl Cache {
     pub(super) async fn obtain_here<E, F, Fut>(
@@ -32,68 +32,66 @@ impl Cache {
         let tags = || local.tags.now(&wanted.keep.tags);
         if let Some(found) = find() {
             counts.hit(found.entry.cost);
-            return Ok(self.refreshed(local, wanted, found, compute).await);
+            return Ok(match found.is_to_be_refreshed() {
+                None => found.entry.value.clone(),
+                Some(refreshing) => {
+                    Box::pin(self.refresh_here(local, wanted, found, refreshing, compute)).await
+                }
+            });
         }
-        let mut began = None;
-        let mut in_vain = 0;
-        let mut deadline = None;
-        loop {
-            let who = Entering {
-                key: &wanted.key,
-                shape: wanted.shape,
-                began: &mut began,
-                in_vain,
-            };
-            match flights.enter(who, find, tags) {
-                Entered::Found(found) => {
-                    counts.hit(found.entry.cost);
-                    return Ok(found.entry.value.clone());
-                }
-                Entered::Lead(lead) => {
-                    counts.miss();
-                    let begun = Instant::now();
-                    // A drop, or a panic, drops the lead.
-                    let value = match compute().await {
-                        Ok(value) => value,
-                        Err(error) => {
-                            lead.failed();
-                            return Err(error);
-                        }
-                    };
-                    counts.computed();
+        let deadline = Instant::now() + self.inner.config.wait;
+        match self.come(wanted, deadline, find, tags).await? {
+            Came::Found(found) => {
+                counts.hit(found.entry.cost);
+                Ok(found.entry.value.clone())
+            }
+            Came::Given(value) => Ok(value),
+            Came::Lead { lead, .. } => {
+                Box::pin(self.compute_here(local, wanted, Some(lead), compute)).await
+            }
+            Came::Alone => Box::pin(self.compute_here(local, wanted, None, compute)).await,
+        }
+    }
+
+    /// Computes the value, and keeps it where all wait for it.
+    async fn compute_here<E, F, Fut>(
+        &self,
+        local: &Local,
+        wanted: &Wanted<'_>,
+        lead: Option<Lead>,
+        compute: F,
+    ) -> Result<Stored, E>
+    where
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Result<Stored, E>> + Send,
+    {
+        self.inner.counts.miss();
+        let begun = Instant::now();
+        // A drop, or a panic, drops the lead.
+        match compute().await {
+            Ok(value) => {
+                self.inner.counts.computed();
+                if let Some(lead) = lead {
                     self.keep_here(local, wanted, lead, &value, begun.elapsed());
-                    return Ok(value);
                 }
-                Entered::Alone => {
-                    counts.miss();
-                    let value = compute().await?;
-                    counts.computed();
-                    return Ok(value);
+                Ok(value)
+            }
+            Err(error) => {
+                if let Some(lead) = lead {
+                    lead.failed();
                 }
-                Entered::Wait(seat) => {
-                    let deadline =
-                        *deadline.get_or_insert_with(|| Instant::now() + self.inner.config.wait);
-                    match seat.wait(deadline).await {
-                        Waited::Given(value, cost) if wanted.codec.write(&value).is_some() => {
-                            counts.wait(cost);
-                            return Ok(value);
-                        }
-                        // Of another type with the same shape, or nothing.
-                        Waited::Given(..) | Waited::Failed => in_vain += 1,
-                        Waited::Again => {}
-                        Waited::Late => return Err(self.late().into()),
-                    }
-                }
+                Err(error)
             }
         }
     }
 
-    /// The value that was found, or, where its end is near and it is up to us, a new one.
-    async fn refreshed<E, F, Fut>(
+    /// Computes the value again, which is up to us, or answers the old one.
+    async fn refresh_here<E, F, Fut>(
         &self,
         local: &Local,
         wanted: &Wanted<'_>,
         found: Found,
+        refreshing: Refreshing,
         compute: F,
     ) -> Stored
     where
@@ -101,9 +99,6 @@ impl Cache {
         Fut: Future<Output = Result<Stored, E>> + Send,
     {
         let old = || found.entry.value.clone();
-        let Some(refreshing) = found.is_to_be_refreshed() else {
-            return old();
-        };
         let tags = || local.tags.now(&wanted.keep.tags);
         let flights = &self.inner.flights;
         let Some(lead) = flights.refresh(&wanted.key, wanted.shape, tags) else {
@@ -135,11 +130,8 @@ impl Cache {
         value: &Stored,
         cost: Duration,
     ) {
-        let ttl_and_bytes = wanted.codec.write(value).and_then(|written| {
-            let ttl = time_to_live(&wanted.keep, encoded::is_none(written))?;
-            let most = self.inner.config.max_value_bytes;
-            let bytes = self.fitting(encoded::length(written, most))?;
-            Some((ttl, bytes))
+        let ttl_and_bytes = self.kept(wanted, value, |written| {
+            self.fitting(encoded::length(written, self.inner.config.max_value_bytes))
         });
         let typed = typed(wanted);
         let began = lead.began();

@@ -12,11 +12,11 @@ use shelfmark_core::Error;
 use shelfmark_core::cache::{Evictions, Stored, Wanted};
 use tokio::time::{Instant, sleep_until};
 
-use super::super::flight::{Entered, Entering, Lead, Ticket, Waited};
+use super::super::flight::{Lead, Ticket};
 use super::super::shared::{Claim, Fate, Look, Shared};
-use super::super::store::time_to_live;
 use super::super::tags::Tagged;
 use super::super::{Cache, encoded};
+use super::Came;
 
 /// How long one waits before he looks again for what another process computes: from this, doubling, to that. So late a
 /// computation that was given up is taken over; one in each process looks.
@@ -42,36 +42,20 @@ impl Cache {
         Fut: Future<Output = Result<Stored, E>> + Send,
     {
         let deadline = Instant::now() + self.inner.config.wait;
-        let mut began = None;
-        let mut in_vain = 0;
-        loop {
-            let who = Entering {
-                key: &wanted.key,
-                shape: wanted.shape,
-                began: &mut began,
-                in_vain,
-            };
-            let nothing_here = || None::<Infallible>;
-            // Redis knows the tags.
-            match self.inner.flights.enter(who, nothing_here, Tagged::default) {
-                Entered::Found(never) => match never {},
-                Entered::Lead(lead) => {
-                    // Who has waited in vain does not wait for other processes either.
-                    let deadline = (in_vain == 0).then_some(deadline);
-                    return self.lead(shared, wanted, lead, deadline, compute).await;
-                }
-                Entered::Alone => return self.look_or_compute(shared, wanted, compute).await,
-                Entered::Wait(seat) => match seat.wait(deadline).await {
-                    Waited::Given(value, cost) if wanted.codec.write(&value).is_some() => {
-                        self.inner.counts.wait(cost);
-                        return Ok(value);
-                    }
-                    // Of another type with the same shape, or nothing.
-                    Waited::Given(..) | Waited::Failed => in_vain += 1,
-                    Waited::Again => {}
-                    Waited::Late => return Err(self.late().into()),
-                },
+        let nothing_here = || None::<Infallible>;
+        // Redis knows the tags.
+        match self
+            .come(wanted, deadline, nothing_here, Tagged::default)
+            .await?
+        {
+            Came::Found(never) => match never {},
+            Came::Given(value) => Ok(value),
+            Came::Lead { lead, in_vain } => {
+                // Who has waited in vain does not wait for other processes either.
+                let deadline = (!in_vain).then_some(deadline);
+                Box::pin(self.lead(shared, wanted, lead, deadline, compute)).await
             }
+            Came::Alone => Box::pin(self.look_or_compute(shared, wanted, compute)).await,
         }
     }
 
@@ -249,11 +233,7 @@ impl Cache {
         value: &Stored,
         cost: Duration,
     ) -> Fate {
-        let ttl_and_bytes = wanted.codec.write(value).and_then(|written| {
-            let ttl = time_to_live(&wanted.keep, encoded::is_none(written))?;
-            Some((ttl, self.bytes(written)?))
-        });
-        let Some((ttl, bytes)) = ttl_and_bytes else {
+        let Some((ttl, bytes)) = self.kept(wanted, value, |written| self.bytes(written)) else {
             return Fate::Unknown;
         };
         let fate = shared.store(claim, bytes, ttl, cost).await;
