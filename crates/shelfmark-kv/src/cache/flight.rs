@@ -91,7 +91,7 @@ struct Landed {
 }
 
 /// How things were before the value was computed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Before {
     /// The numbers of the value's tags.
     pub(super) tags: Tagged,

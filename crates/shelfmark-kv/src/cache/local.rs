@@ -1,17 +1,20 @@
 //! The tier in process: values as they are, never written as bytes. moka bounds them and chooses which make way; when a
 //! value ends, and what drops it, is told by the value itself. One key may have values of several types beside each other.
 
+mod attempts;
 mod slot;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
 use shelfmark_core::cache::{Codec, Stored};
 use tokio::time::Instant;
 
+pub(super) use self::attempts::Refreshing;
+
+use self::attempts::Attempts;
 use self::slot::Slot;
 use super::config::CacheConfig;
 use super::early;
@@ -21,10 +24,12 @@ use super::tags::Tags;
 /// The values in this process.
 pub(super) struct Local {
     values: moka::sync::Cache<Arc<str>, Slot, RandomState>,
+    attempts: Arc<Attempts>,
     pub(super) tags: Tags,
 }
 
-/// One value.
+/// One value. A look clones it, which costs it little more than cloning what it is about.
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) value: Stored,
     shape: u64,
@@ -35,14 +40,13 @@ pub(super) struct Entry {
     ttl: Duration,
     before: Before,
     bytes: usize,
-    /// Whether somebody computes it again before its end, or has tried and failed. So a source that fails is asked once
-    /// before the end.
-    refreshing: AtomicBool,
+    /// Its own, by chance.
+    number: u64,
 }
 
 /// A value that is valid, and for how long it will be.
 pub(super) struct Found {
-    pub(super) entry: Arc<Entry>,
+    pub(super) entry: Entry,
     pub(super) left: Duration,
 }
 
@@ -82,6 +86,7 @@ impl Local {
             .build_with_hasher(RandomState::default());
         Local {
             values,
+            attempts: Arc::default(),
             tags: Tags::default(),
         }
     }
@@ -94,18 +99,27 @@ impl Local {
         Some(Found { entry, left })
     }
 
+    /// The right to compute the value again, if it is time to and up to us.
+    pub(super) fn to_refresh(&self, found: &Found) -> Option<Refreshing> {
+        let Found { entry, left } = found;
+        match early::is_due(*left, entry.cost) {
+            true => self.attempts.begin(entry.number, entry.end),
+            false => None,
+        }
+    }
+
     /// Stores the value beside those of other types. To be called in the key's shard of the flights alone, so that no
     /// eviction is overtaken.
     pub(super) fn put(&self, key: Arc<str>, typed: Typed, storing: Storing, before: Before) {
         let mut entries = self.others(&key, typed, before.epoch);
-        entries.push(Arc::new(Entry::new(typed, storing, before)));
+        entries.push(Entry::new(typed, storing, before));
         self.replace(key, entries);
     }
 
     /// Stores the value in the place of all others of the key. To be called as [`put`](Local::put).
     pub(super) fn put_alone(&self, key: Arc<str>, typed: Typed, storing: Storing, before: Before) {
         let entry = Entry::new(typed, storing, before);
-        self.values.insert(key, Slot::One(Arc::new(entry)));
+        self.values.insert(key, Slot::One(entry));
     }
 
     /// Drops the value of this type. To be called as [`put`](Local::put).
@@ -115,14 +129,14 @@ impl Local {
     }
 
     /// The values of the key that are valid and of other types.
-    fn others(&self, key: &str, typed: Typed, epoch: u64) -> Vec<Arc<Entry>> {
+    fn others(&self, key: &str, typed: Typed, epoch: u64) -> Vec<Entry> {
         let slot = self.values.get(key);
         let entries = slot.iter().flat_map(|slot| slot.entries());
         let others = entries.filter(|entry| !entry.is(typed) && entry.left(epoch).is_some());
         others.cloned().collect()
     }
 
-    fn replace(&self, key: Arc<str>, entries: Vec<Arc<Entry>>) {
+    fn replace(&self, key: Arc<str>, entries: Vec<Entry>) {
         match Slot::of(entries) {
             Some(slot) => self.values.insert(key, slot),
             None => self.values.invalidate(&key),
@@ -156,7 +170,7 @@ impl Entry {
             ttl: storing.ttl,
             before,
             bytes: storing.bytes,
-            refreshing: AtomicBool::new(false),
+            number: fastrand::u64(..),
         }
     }
 
@@ -169,41 +183,6 @@ impl Entry {
         let left = self.end.checked_duration_since(Instant::now())?;
         let valid = !left.is_zero() && self.before.epoch == epoch && self.before.tags.is_current();
         valid.then_some(left)
-    }
-}
-
-impl Found {
-    /// Whether it is time to compute it again, and up to us.
-    pub(super) fn is_to_be_refreshed(&self) -> Option<Refreshing> {
-        if !early::is_due(self.left, self.entry.cost) {
-            return None;
-        }
-        let taken = self.entry.refreshing.swap(true, Ordering::AcqRel);
-        (!taken).then(|| Refreshing {
-            entry: self.entry.clone(),
-            tried: false,
-        })
-    }
-}
-
-/// The right to compute a value again. Dropped on the way, somebody else may try.
-pub(super) struct Refreshing {
-    entry: Arc<Entry>,
-    tried: bool,
-}
-
-impl Refreshing {
-    /// It failed: nobody tries again before the value's end.
-    pub(super) fn failed(mut self) {
-        self.tried = true;
-    }
-}
-
-impl Drop for Refreshing {
-    fn drop(&mut self) {
-        if !self.tried {
-            self.entry.refreshing.store(false, Ordering::Release);
-        }
     }
 }
 

@@ -22,13 +22,16 @@ struct Known {
 }
 
 /// What some tags' numbers were.
-#[derive(Debug, Default)]
-pub(super) struct Tagged(Box<[(Arc<AtomicU64>, u64)]>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tagged(Option<Arc<[Tag]>>);
+
+/// The number of a tag, and what it was.
+type Tag = (Arc<AtomicU64>, u64);
 
 impl Tagged {
     /// Whether none of the tags has been evicted since.
     pub(super) fn is_current(&self) -> bool {
-        let mut tags = self.0.iter();
+        let mut tags = self.0.iter().flat_map(|tags| &**tags);
         tags.all(|(generation, then)| generation.load(Ordering::Acquire) == *then)
     }
 }
@@ -45,7 +48,7 @@ impl Tags {
             let then = generation.load(Ordering::Acquire);
             (generation, then)
         });
-        Tagged(tags.collect())
+        Tagged(Some(tags.collect()))
     }
 
     /// Makes all outdated that carries `name`.

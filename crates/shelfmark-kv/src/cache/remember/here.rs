@@ -32,7 +32,7 @@ impl Cache {
         let tags = || local.tags.now(&wanted.keep.tags);
         if let Some(found) = find() {
             counts.hit(found.entry.cost);
-            return Ok(match found.is_to_be_refreshed() {
+            return Ok(match local.to_refresh(&found) {
                 None => found.entry.value.clone(),
                 Some(refreshing) => {
                     Box::pin(self.refresh_here(local, wanted, found, refreshing, compute)).await
