@@ -272,9 +272,20 @@ impl fmt::Debug for BeginOptions {
 
 /// An open transaction on one connection.
 ///
-/// The caller serialises: no two calls run at once. Dropping the last reference without `commit` or `rollback`
-/// rolls back on the server before the connection is lent again, or closes it.
+/// The caller serialises: no two calls run at once, but for what [`sent`](Session::sent) allows. Dropping the last
+/// reference without `commit` or `rollback` rolls back on the server before the connection is lent again, or closes it.
 pub trait Session: Channel {
+    /// How many statements have been sent so far, where the next may follow before the last is answered; `None` where each
+    /// has to be answered first.
+    ///
+    /// It grows within the poll in which a statement leaves, which is when the caller may begin the next one. So they may be
+    /// under way together: `fetch`, `execute` and their forms for many rows. Everything else is alone. They run in the
+    /// order in which they were sent, and after one that fails or is dropped those behind it fail too. Such an engine
+    /// keeps the deadline of each statement itself, from when those before it have ended.
+    fn sent(&self) -> Option<u64> {
+        None
+    }
+
     /// Commits. Afterwards only dropping is possible.
     fn commit(&self) -> BoxFuture<'_, Result<()>>;
 

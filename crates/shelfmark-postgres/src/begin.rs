@@ -1,33 +1,156 @@
 //! The beginning of a transaction: how it may see others, and whose rows it may see.
+//!
+//! BEGIN travels with the first statement, so an empty transaction sends nothing. The driver ends each request by itself:
+//! a statement behind a BEGIN that fails alone would be run as a transaction of its own. So only a read that does nothing
+//! but answer leaves before BEGIN is answered, and what it says is thrown away when that fails; whatever may write waits.
 
-use futures_util::future::join;
-use shelfmark_core::{BeginOptions, Isolation, ValueRef};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Poll;
+
+use futures_util::future::{self, join};
+use shelfmark_core::{BeginOptions, BoxFuture, Error, ErrorKind, Isolation, ValueRef};
+use tokio::sync::Notify;
 use tokio_postgres::types::{ToSql, Type as PgType};
 
 use crate::bind::Bound;
-use crate::error::{Failure, Link};
-use crate::kept::command;
-use crate::lease::Lease;
+use crate::connection::Connection;
+use crate::error::{self, Failure, Fate, Link};
+use crate::lease::{Lease, TRANSACTION};
 
 /// Sets the tenant for the transaction only.
 const SET_TENANT: &str = "SELECT pg_catalog.set_config('shelfmark.tenant', $1, true)";
 
-/// Begins a transaction. One that belongs to a tenant has its setting when this answers; both travel together, in one
-/// round trip.
-pub(crate) async fn begin(lease: &Lease, options: &BeginOptions) -> Result<(), Failure> {
-    let begin = begin_text(options);
-    match &options.tenant {
-        None => command(lease, &begin).await,
-        Some(tenant) => begin_as(lease, &begin, tenant).await,
+/// How far the beginning of a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nothing has been sent, or what was sent was lost with its connection.
+    Waiting,
+    /// BEGIN is on its way.
+    Sent,
+    /// The server has begun the transaction.
+    Open,
+    /// The server has refused to.
+    Refused,
+}
+
+/// The beginning of one transaction.
+pub(crate) struct Opening {
+    options: BeginOptions,
+    stage: AtomicU8,
+    /// Told when BEGIN has been answered, or was lost.
+    answered: Notify,
+}
+
+/// The answer to BEGIN, which was sent at the first poll.
+pub(crate) type Beginning = BoxFuture<'static, Result<(), Failure>>;
+
+impl Opening {
+    pub(crate) fn new(options: BeginOptions) -> Self {
+        Opening {
+            options,
+            stage: AtomicU8::new(Stage::Waiting as u8),
+            answered: Notify::new(),
+        }
+    }
+
+    /// Who is said to hold the connection.
+    pub(crate) fn label(&self) -> &'static str {
+        self.options.label
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        match self.stage.load(Ordering::Acquire) {
+            0 => Stage::Waiting,
+            1 => Stage::Sent,
+            2 => Stage::Open,
+            _ => Stage::Refused,
+        }
+    }
+
+    fn set(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Release);
+        self.answered.notify_waiters();
+    }
+
+    /// Sends BEGIN, and the tenant with it, without waiting for an answer.
+    pub(crate) async fn send(&self, lease: &Lease) -> Beginning {
+        // Before it is sent, so that a dropped call is rolled back whatever the server has seen of it.
+        lease.note(TRANSACTION);
+        let connection = lease.shared_connection();
+        let mut beginning: Beginning = Box::pin(begin(
+            connection,
+            begin_text(&self.options),
+            self.options.tenant.clone(),
+        ));
+        if let Poll::Ready(answer) = futures_util::poll!(beginning.as_mut()) {
+            beginning = Box::pin(future::ready(answer));
+        }
+        self.set(Stage::Sent);
+        beginning
+    }
+
+    /// Takes the answer to BEGIN.
+    pub(crate) async fn answered(
+        &self,
+        beginning: Beginning,
+        lease: &Lease,
+    ) -> Result<(), Failure> {
+        let answer = beginning.await;
+        match &answer {
+            Ok(()) => self.set(Stage::Open),
+            Err(failure) if failure.link == Link::Lost => {
+                lease.note_lost();
+                self.set(Stage::Waiting);
+            }
+            Err(_) => self.set(Stage::Refused),
+        }
+        answer
+    }
+
+    /// Waits until BEGIN, which another statement has sent, is answered.
+    pub(crate) async fn opened(&self) -> Result<(), Failure> {
+        loop {
+            let answered = self.answered.notified();
+            match self.stage() {
+                Stage::Open => return Ok(()),
+                Stage::Sent => answered.await,
+                Stage::Waiting => {
+                    return Err(Failure {
+                        error: error::lost(false, None),
+                        link: Link::Lost,
+                        fate: Fate::NotRun,
+                    });
+                }
+                Stage::Refused => {
+                    return Err(Failure {
+                        error: Error::new(ErrorKind::TransactionAborted)
+                            .with_detail("the server refused to begin the transaction"),
+                        link: Link::Usable,
+                        fate: Fate::Other,
+                    });
+                }
+            }
+        }
     }
 }
 
-async fn begin_as(lease: &Lease, begin: &str, tenant: &str) -> Result<(), Failure> {
-    let running = lease.run();
-    let connection = lease.connection();
+/// One that belongs to a tenant has its setting when this answers; both travel together.
+async fn begin(
+    connection: Arc<Connection>,
+    begin: String,
+    tenant: Option<Arc<str>>,
+) -> Result<(), Failure> {
     let client = connection.client();
     let written = connection.bytes_written();
-    let value = ValueRef::Text(tenant.into());
+    let failed = |error| {
+        let sent = connection.bytes_written() != written;
+        Failure::from_driver(error, sent, &connection)
+    };
+    let Some(tenant) = tenant else {
+        return client.batch_execute(&begin).await.map_err(failed);
+    };
+    let value = ValueRef::Text((&*tenant).into());
     // The driver logs values by their `Debug`, and this one does not tell.
     let bound = Bound {
         value: &value,
@@ -35,20 +158,12 @@ async fn begin_as(lease: &Lease, begin: &str, tenant: &str) -> Result<(), Failur
     };
     let params: [(&(dyn ToSql + Sync), PgType); 1] = [(&bound, PgType::TEXT)];
     // Polled in this order, so sent in this order. If BEGIN fails, the setting ends with its own statement.
-    let (begun, set) = join(
-        client.batch_execute(begin),
+    match join(
+        client.batch_execute(&begin),
         client.query_typed(SET_TENANT, &params),
     )
-    .await;
-    let failed = |error| {
-        let sent = connection.bytes_written() != written;
-        let failure = Failure::from_driver(error, sent, connection);
-        if failure.link == Link::Lost {
-            lease.note_lost();
-        }
-        failure
-    };
-    let outcome = match (begun, set) {
+    .await
+    {
         (Ok(()), Ok(_)) => Ok(()),
         (Err(error), _) => Err(failed(error)),
         (Ok(()), Err(error)) => {
@@ -63,10 +178,7 @@ async fn begin_as(lease: &Lease, begin: &str, tenant: &str) -> Result<(), Failur
                 },
             })
         }
-    };
-    // A connection that was lost is not used again, whatever it is marked as.
-    running.ended();
-    outcome
+    }
 }
 
 fn begin_text(options: &BeginOptions) -> String {

@@ -72,6 +72,7 @@ pub(crate) async fn commit(
         Err(_) => {}
     }
     lease.note_lost();
+    drop(running);
     drop(lease);
     match (ledger.mark(), stage) {
         (_, Stage::Unsent) => Err(Error::new(ErrorKind::Connection).with_detail(

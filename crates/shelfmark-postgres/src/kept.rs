@@ -1,40 +1,112 @@
 //! A connection that is kept over several calls: that of a transaction, or that of a migration.
 //!
-//! A call that is dropped before its end is stopped on the server at once, by a task; the next call waits until it
-//! has been. In a transaction nothing but a rollback is answered then, since nobody knows how far it came.
+//! Statements of a transaction may be under way together, in the order in which they were begun. A call that is dropped
+//! before its end is stopped on the server at once, by a task; the next call waits until it has been. In a transaction
+//! nothing but a rollback is answered then, since nobody knows how far it came.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use shelfmark_core::{Access, Call, Error, ErrorKind, Result, RowSink};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use tokio::time::{Instant, timeout_at};
 
+use crate::begin::{Beginning, Opening, Stage};
 use crate::clock;
 use crate::error::{self, Failure, Fate, Link};
-use crate::lease::Lease;
+use crate::lease::{Lease, RUNNING};
 use crate::ledger::Ledger;
+use crate::pool::Pool;
 use crate::run::{self, Rules};
 
 /// A connection that is kept over several calls.
 pub(crate) struct Kept {
-    /// Empty once it was given back. The caller serialises, so the lock is free but for calls that were dropped and
-    /// streams that are still read.
-    slot: Arc<Mutex<Option<Lease>>>,
+    /// Empty once it was given back. Shared by the statements that are under way; everything else has it alone.
+    slot: Arc<RwLock<Option<Lease>>>,
     /// Whether the transaction can only be rolled back; always false outside of one.
     failed: AtomicBool,
     /// How long nobody read a stream of the transaction, which was rolled back for that; written by the stream's watchdog.
     forsaken: OnceLock<Duration>,
-    /// Whether the calls are one transaction.
-    is_transaction: bool,
+    /// The transaction, if the calls are one.
+    pub(crate) transaction: Option<Transaction>,
     /// The deadline of each call.
     pub(crate) limit: Duration,
-    /// What the transaction has written.
-    pub(crate) ledger: Ledger,
+    /// When a statement ended last: the time of those behind it counts from there.
+    progress: Mutex<Instant>,
 }
 
-/// The calls that a failed transaction still answers.
+/// What is known of a transaction.
+pub(crate) struct Transaction {
+    pool: Arc<Pool>,
+    /// How it begins, with its first statement.
+    pub(crate) opening: Opening,
+    /// What it has written.
+    pub(crate) ledger: Ledger,
+    /// How many statements have left.
+    sent: AtomicU64,
+}
+
+impl Transaction {
+    pub(crate) fn new(pool: &Arc<Pool>, opening: Opening) -> Self {
+        Transaction {
+            pool: Arc::clone(pool),
+            opening,
+            ledger: Ledger::default(),
+            sent: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Acquire)
+    }
+}
+
+/// A statement's view of the transaction that it is in.
+pub(crate) struct Within<'t> {
+    transaction: &'t Transaction,
+    pub(crate) ledger: &'t Ledger,
+    /// The answer to BEGIN, where it travels with this statement.
+    beginning: Mutex<Option<Beginning>>,
+}
+
+impl Within<'_> {
+    /// The statement has left.
+    pub(crate) fn note_sent(&self) {
+        self.transaction.sent.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Waits until the server has begun the transaction.
+    pub(crate) async fn opened(&self, lease: &Lease) -> Result<(), Failure> {
+        match self.transaction.opening.stage() {
+            Stage::Open => Ok(()),
+            _ if self.brings_begin() => self.take_answer(lease).await,
+            _ => self.transaction.opening.opened().await,
+        }
+    }
+
+    /// Takes the answer to BEGIN, where it travelled with this statement and nobody has taken it yet.
+    async fn take_answer(&self, lease: &Lease) -> Result<(), Failure> {
+        let beginning = self.lock_beginning().take();
+        match beginning {
+            Some(beginning) => self.transaction.opening.answered(beginning, lease).await,
+            None => Ok(()),
+        }
+    }
+
+    fn brings_begin(&self) -> bool {
+        self.lock_beginning().is_some()
+    }
+
+    fn lock_beginning(&self) -> std::sync::MutexGuard<'_, Option<Beginning>> {
+        self.beginning
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The calls that a transaction still answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     /// Only while nothing has failed.
@@ -44,28 +116,110 @@ pub(crate) enum When {
 }
 
 impl Kept {
-    pub(crate) fn new(lease: Lease, is_transaction: bool, limit: Duration) -> Arc<Self> {
+    /// A connection without a transaction.
+    pub(crate) fn new(lease: Lease, limit: Duration) -> Arc<Self> {
+        Self::with(lease, None, limit)
+    }
+
+    /// The connection of a transaction that has yet to begin.
+    pub(crate) fn in_transaction(
+        lease: Lease,
+        transaction: Transaction,
+        limit: Duration,
+    ) -> Arc<Self> {
+        Self::with(lease, Some(transaction), limit)
+    }
+
+    fn with(lease: Lease, transaction: Option<Transaction>, limit: Duration) -> Arc<Self> {
         Arc::new(Kept {
-            slot: Arc::new(Mutex::new(Some(lease))),
+            slot: Arc::new(RwLock::new(Some(lease))),
             failed: AtomicBool::new(false),
             forsaken: OnceLock::new(),
-            is_transaction,
+            transaction,
             limit,
-            ledger: Ledger::default(),
+            progress: Mutex::new(Instant::now()),
         })
     }
 
-    /// Takes the connection for one call.
+    /// Takes the connection for one call that has it alone.
     pub(crate) async fn occupy(self: &Arc<Self>, when: When) -> Result<Occupied> {
         let deadline = clock::after(self.limit);
-        let Ok(mut slot) = timeout_at(deadline, Arc::clone(&self.slot).lock_owned()).await else {
-            return Err(Error::new(ErrorKind::Timeout).with_detail(format!(
-                "another call of the same transaction still runs after {}ms; read a stream to its end or drop it \
-                 before the next call",
-                self.limit.as_millis()
-            )));
+        let Ok(slot) = timeout_at(deadline, Arc::clone(&self.slot).write_owned()).await else {
+            return Err(self.busy());
         };
-        let Some(lease) = &*slot else {
+        let mut occupied = Occupied {
+            kept: Arc::clone(self),
+            slot: Slot::Alone(slot),
+            deadline,
+            ended: true,
+        };
+        self.check(&occupied.slot, when)?;
+        let lease = occupied.lease()?;
+        if !lease.stopped().await {
+            // The server rolls back what is open on a connection that ended.
+            occupied.slot.take();
+            return Err(error::lost(true, None));
+        }
+        Ok(occupied)
+    }
+
+    /// As [`occupy`](Kept::occupy), with the transaction begun on the server, if the calls are one.
+    pub(crate) async fn occupy_begun(self: &Arc<Self>) -> Result<Occupied> {
+        let mut occupied = self.occupy(When::Whole).await?;
+        let Some(transaction) = &self.transaction else {
+            return Ok(occupied);
+        };
+        let opening = &transaction.opening;
+        let mut left = transaction.pool.most();
+        while opening.stage() == Stage::Waiting {
+            occupied.freshen(transaction).await?;
+            occupied.begin();
+            let lease = occupied.lease()?;
+            let beginning = opening.send(lease).await;
+            let answering = opening.answered(beginning, lease);
+            let Ok(answer) = timeout_at(occupied.deadline, answering).await else {
+                return Err(error::deadline(self.limit, true));
+            };
+            occupied.ended = true;
+            match answer {
+                Ok(()) => {}
+                // Nothing has been done that could be done twice.
+                Err(failure) if failure.link == Link::Lost && left > 0 => left -= 1,
+                Err(failure) => {
+                    self.fail();
+                    return Err(failure.error);
+                }
+            }
+        }
+        Ok(occupied)
+    }
+
+    /// Takes the connection for one statement, beside others that are under way.
+    async fn join(self: &Arc<Self>) -> Result<Occupied> {
+        let deadline = clock::after(self.limit);
+        let Ok(slot) = timeout_at(deadline, Arc::clone(&self.slot).read_owned()).await else {
+            return Err(self.busy());
+        };
+        let occupied = Occupied {
+            kept: Arc::clone(self),
+            slot: Slot::Shared(slot),
+            deadline,
+            ended: true,
+        };
+        self.check(&occupied.slot, When::Whole)?;
+        Ok(occupied)
+    }
+
+    fn busy(&self) -> Error {
+        Error::new(ErrorKind::Timeout).with_detail(format!(
+            "another call of the same transaction still runs after {}ms; read a stream to its end or drop it \
+             before the next call",
+            self.limit.as_millis()
+        ))
+    }
+
+    fn check(&self, slot: &Slot, when: When) -> Result<()> {
+        if slot.lease().is_none() {
             return Err(match self.forsaken.get() {
                 Some(idle) => Error::new(ErrorKind::TransactionAborted).with_detail(format!(
                     "no row of a stream of the transaction was taken for {}ms, so it was rolled back",
@@ -73,21 +227,11 @@ impl Kept {
                 )),
                 None => Error::new(ErrorKind::TransactionClosed),
             });
-        };
+        }
         if when == When::Whole && self.failed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::TransactionAborted));
         }
-        if !lease.stopped().await {
-            // The server rolls back what is open on a connection that ended.
-            slot.take();
-            return Err(error::lost(true, None));
-        }
-        Ok(Occupied {
-            kept: Arc::clone(self),
-            slot,
-            deadline,
-            ended: true,
-        })
+        Ok(())
     }
 
     /// The statement that failed has been undone.
@@ -101,8 +245,107 @@ impl Kept {
     }
 
     fn fail(&self) {
-        if self.is_transaction {
+        if self.transaction.is_some() {
             self.failed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Runs a statement and gives the rows touched. The first of a transaction takes BEGIN along; on a connection that turns
+    /// out to be gone before that was answered, it goes to another.
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        mut sink: Option<&mut dyn RowSink>,
+        rules: Rules,
+    ) -> Result<u64> {
+        let Some(transaction) = &self.transaction else {
+            let occupied = self.occupy(When::Whole).await?;
+            let answer = occupied.run(call, sink, rules, None).await;
+            return answer.map_err(|failure| failure.error);
+        };
+        let opening = &transaction.opening;
+        let mut left = transaction.pool.most();
+        loop {
+            let mut beginning = None;
+            let occupied = if opening.stage() == Stage::Waiting {
+                let mut occupied = self.occupy(When::Whole).await?;
+                if opening.stage() == Stage::Waiting {
+                    occupied.freshen(transaction).await?;
+                    occupied.begin();
+                    beginning = Some(opening.send(occupied.lease()?).await);
+                }
+                occupied.together()
+            } else {
+                self.join().await?
+            };
+            let within = Within {
+                transaction,
+                ledger: &transaction.ledger,
+                beginning: Mutex::new(beginning),
+            };
+            let sink = sink.as_mut().map(|sink| &mut **sink as &mut dyn RowSink);
+            match occupied.run(call, sink, rules, Some(&within)).await {
+                Ok(touched) => return Ok(touched),
+                // Nothing has been done that could be done twice.
+                Err(failure)
+                    if failure.link == Link::Lost && opening.stage() != Stage::Open && left > 0 =>
+                {
+                    left -= 1;
+                }
+                Err(failure) => {
+                    if opening.stage() != Stage::Open {
+                        self.fail();
+                    }
+                    return Err(failure.error);
+                }
+            }
+        }
+    }
+
+    fn lock_progress(&self) -> std::sync::MutexGuard<'_, Instant> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `work` until `deadline`, which moves with each statement before it that ends; `None` when it has passed.
+    async fn in_time<T>(&self, deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        let mut deadline = deadline;
+        loop {
+            if let Ok(answer) = timeout_at(deadline, &mut work).await {
+                return Some(answer);
+            }
+            let renewed = *self.lock_progress() + self.limit.min(clock::FOREVER);
+            if renewed <= deadline {
+                return None;
+            }
+            deadline = renewed;
+        }
+    }
+}
+
+/// The connection while calls have it.
+enum Slot {
+    /// One call of several.
+    Shared(OwnedRwLockReadGuard<Option<Lease>>),
+    /// One call alone.
+    Alone(OwnedRwLockWriteGuard<Option<Lease>>),
+    /// Nobody, while the one becomes the other.
+    Empty,
+}
+
+impl Slot {
+    fn lease(&self) -> Option<&Lease> {
+        match self {
+            Slot::Shared(slot) => slot.as_ref(),
+            Slot::Alone(slot) => slot.as_ref(),
+            Slot::Empty => None,
+        }
+    }
+
+    fn take(&mut self) -> Option<Lease> {
+        match self {
+            Slot::Shared(_) | Slot::Empty => None,
+            Slot::Alone(slot) => slot.take(),
         }
     }
 }
@@ -110,7 +353,7 @@ impl Kept {
 /// The connection while a call has it. Dropped in the middle of a call, it stops that on the server.
 pub(crate) struct Occupied {
     kept: Arc<Kept>,
-    slot: OwnedMutexGuard<Option<Lease>>,
+    slot: Slot,
     pub(crate) deadline: Instant,
     /// Whether no call is under way.
     ended: bool,
@@ -119,7 +362,7 @@ pub(crate) struct Occupied {
 impl Occupied {
     pub(crate) fn lease(&self) -> Result<&Lease> {
         self.slot
-            .as_ref()
+            .lease()
             .ok_or_else(|| Error::new(ErrorKind::TransactionClosed))
     }
 
@@ -128,6 +371,31 @@ impl Occupied {
         self.slot
             .take()
             .ok_or_else(|| Error::new(ErrorKind::TransactionClosed))
+    }
+
+    /// Puts another connection in the place of one that was lost before the transaction had begun.
+    async fn freshen(&mut self, transaction: &Transaction) -> Result<()> {
+        if let Slot::Alone(slot) = &mut self.slot
+            && slot.as_ref().is_some_and(Lease::is_lost)
+        {
+            // The lost connection's place is free before another one is asked for.
+            drop(slot.take());
+            **slot = Some(
+                transaction
+                    .pool
+                    .acquire(transaction.opening.label())
+                    .await?,
+            );
+        }
+        Ok(())
+    }
+
+    /// Lets other statements in.
+    fn together(mut self) -> Self {
+        if let Slot::Alone(alone) = std::mem::replace(&mut self.slot, Slot::Empty) {
+            self.slot = Slot::Shared(alone.downgrade());
+        }
+        self
     }
 
     /// Rolls the transaction back and gives its connection away: for `idle` nobody has asked for the rows of a stream.
@@ -145,32 +413,48 @@ impl Occupied {
     /// The call has ended, and failed where there is a failure.
     pub(crate) fn end(&mut self, failure: Option<&Failure>) {
         self.ended = true;
-        if let Some(failure) = failure
-            && (failure.link == Link::Lost || failure.fate == Fate::Other)
-        {
+        let Some(transaction) = &self.kept.transaction else {
+            return;
+        };
+        *self.kept.lock_progress() = Instant::now();
+        let Some(failure) = failure else { return };
+        let lost = failure.link == Link::Lost;
+        // What is lost before the transaction has begun is done on another connection.
+        let again = lost && transaction.opening.stage() != Stage::Open;
+        if !again && (lost || failure.fate == Fate::Other) {
             self.kept.fail();
         }
     }
 
     /// Runs a statement and gives the rows touched.
-    pub(crate) async fn run(
+    async fn run(
         mut self,
         call: &Call<'_>,
         sink: Option<&mut dyn RowSink>,
         rules: Rules,
-    ) -> Result<u64> {
+        within: Option<&Within<'_>>,
+    ) -> Result<u64, Failure> {
         self.begin();
-        let ledger = self.kept.is_transaction.then_some(&self.kept.ledger);
-        let running = run::run(self.lease()?, call, sink, rules, ledger);
-        let Ok(answer) = timeout_at(self.deadline, running).await else {
+        let lease = self.lease().map_err(Failure::unsent)?;
+        let running = async {
+            let answer = run::run(lease, call, sink, rules, within).await;
+            // Whatever the statement came to, BEGIN has an answer that somebody has to take; and its failure says more than
+            // that of what stood behind it.
+            if let Some(within) = within {
+                within.take_answer(lease).await?;
+            }
+            answer
+        };
+        let Some(answer) = self.kept.in_time(self.deadline, running).await else {
             // Dropping what is occupied stops it.
-            return Err(error::deadline(
-                self.kept.limit,
-                call.access == Access::Read,
-            ));
+            return Err(Failure {
+                error: error::deadline(self.kept.limit, call.access == Access::Read),
+                link: Link::Usable,
+                fate: Fate::Other,
+            });
         };
         self.end(answer.as_ref().err());
-        answer.map_err(|failure| failure.error)
+        answer
     }
 
     /// Runs a text that gives no rows.
@@ -190,7 +474,8 @@ impl Drop for Occupied {
             return;
         }
         self.kept.fail();
-        if let Some(lease) = &*self.slot {
+        if let Some(lease) = self.slot.lease() {
+            lease.note(RUNNING);
             lease.stop();
         }
     }

@@ -19,7 +19,7 @@ use crate::connection::Connection;
 use crate::pool::{Pool, Slot, Slots};
 use crate::texts::Text;
 
-/// A statement was sent whose answer has not been seen to its end.
+/// A statement was sent whose answer nobody has seen to its end, or will.
 pub(crate) const RUNNING: u8 = 1;
 /// A transaction is open, or may be.
 pub(crate) const TRANSACTION: u8 = 2;
@@ -144,6 +144,11 @@ impl Lease {
         &self.connection
     }
 
+    /// The connection, for what may outlive the borrow of the lease.
+    pub(crate) fn shared_connection(&self) -> Arc<Connection> {
+        Arc::clone(&self.connection)
+    }
+
     /// What an answer takes however little the server does for it, as far as that is known.
     pub(crate) fn round_trip(&self) -> Duration {
         self.pool.lanes.round_trip()
@@ -167,10 +172,17 @@ impl Lease {
         self.note(LOST);
     }
 
-    /// Notes that a statement is about to be sent, until its answer has ended.
+    /// Whether the connection cannot be used again.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.state.load(Ordering::Acquire) & LOST != 0
+    }
+
+    /// A statement is about to be sent. Several may be under way.
     pub(crate) fn run(&self) -> Running<'_> {
-        self.note(RUNNING);
-        Running { lease: self }
+        Running {
+            lease: self,
+            ended: false,
+        }
     }
 
     /// Stops a statement whose caller went away, in a task, while the lease lives on.
@@ -288,14 +300,23 @@ async fn prove(connection: &Connection, state: u8) -> bool {
     true
 }
 
-/// A statement that was sent. Dropping it leaves its connection marked as running.
+/// A statement that was sent. Dropped before its end, it leaves its connection marked as running.
 pub(crate) struct Running<'l> {
     lease: &'l Lease,
+    ended: bool,
 }
 
 impl Running<'_> {
     /// The answer has been seen to its end.
-    pub(crate) fn ended(self) {
-        self.lease.clear(RUNNING);
+    pub(crate) fn ended(mut self) {
+        self.ended = true;
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.lease.note(RUNNING);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! What a transaction has written, by the server's number of it: with that number the server can be asked later what
 //! became of a commit whose answer was lost.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_postgres::SimpleQueryMessage;
 
@@ -23,7 +24,32 @@ pub(crate) struct Mark {
 
 /// What is known of the writing of one transaction.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger(Mutex<Option<Mark>>);
+pub(crate) struct Ledger {
+    mark: Mutex<Option<Mark>>,
+    /// Whether a statement that is under way has asked.
+    asked: AtomicBool,
+}
+
+/// The right to ask, which one statement at a time has.
+pub(crate) struct Asking<'l>(&'l Ledger);
+
+impl Asking<'_> {
+    /// Asks the server; sent at the first poll. A failure is the failure of the statement before it, which speaks
+    /// for itself.
+    pub(crate) async fn ask(self, connection: Arc<Connection>) {
+        if let Ok(messages) = connection.client().simple_query(QUESTION).await {
+            for message in &messages {
+                self.0.note(message);
+            }
+        }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.asked.store(false, Ordering::Release);
+    }
+}
 
 impl Ledger {
     pub(crate) fn mark(&self) -> Option<Mark> {
@@ -34,14 +60,12 @@ impl Ledger {
         self.lock().is_some()
     }
 
-    /// Asks the server; sent at the first poll. A failure is the failure of the statement before it, which speaks
-    /// for itself.
-    pub(crate) async fn ask(&self, connection: &Connection) {
-        if let Ok(messages) = connection.client().simple_query(QUESTION).await {
-            for message in &messages {
-                self.note(message);
-            }
+    /// The right to ask, unless the answer is known or on its way.
+    pub(crate) fn may_ask(&self) -> Option<Asking<'_>> {
+        if self.is_known() || self.asked.swap(true, Ordering::AcqRel) {
+            return None;
         }
+        Some(Asking(self))
     }
 
     /// Takes the number from an answer to [`QUESTION`]. False when the answer says that nothing was written.
@@ -63,6 +87,6 @@ impl Ledger {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Mark>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

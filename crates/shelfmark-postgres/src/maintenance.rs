@@ -35,7 +35,7 @@ impl PgMaintenance {
         let place = Place::outside(Arc::clone(pool), &connection);
         let lease = Lease::new(Arc::clone(pool), place, connection);
         Ok(PgMaintenance {
-            kept: Kept::new(lease, false, clock::FOREVER),
+            kept: Kept::new(lease, clock::FOREVER),
         })
     }
 
@@ -45,8 +45,7 @@ impl PgMaintenance {
         sink: Option<&mut dyn RowSink>,
         rules: Rules,
     ) -> Result<u64> {
-        let occupied = self.kept.occupy(When::Whole).await?;
-        occupied.run(&call, sink, rules).await
+        self.kept.run(&call, sink, rules).await
     }
 }
 

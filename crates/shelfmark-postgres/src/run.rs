@@ -1,20 +1,21 @@
 //! One statement on one connection: prepared, bound, sent, and its rows handed to the sink as they arrive.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
-use futures_util::future::{self, Either};
-use shelfmark_core::{Access, Call, Error, Flow, Result, RowSink};
+use futures_util::future::{self, MaybeDone};
+use shelfmark_core::{Access, BoxFuture, Call, Error, Flow, Result, RowSink};
 use tokio::time::timeout_at;
 use tokio_postgres::RowStream;
 
 use crate::bind::{self, Bound, Refusal};
 use crate::clock;
 use crate::error::{self, Failure, Fate, Link};
+use crate::kept::Within;
 use crate::lease::{CHANGED, Lease};
-use crate::ledger::Ledger;
 use crate::pool::Pool;
 use crate::queue::Size;
 use crate::row::PgRow;
@@ -138,8 +139,7 @@ pub(crate) async fn pooled(
     }
 }
 
-/// Runs a statement once and gives the rows touched. In a transaction that has a `ledger`, what was written is noted
-/// there.
+/// Runs a statement once and gives the rows touched, `within` a transaction or outside of one.
 ///
 /// # Cancel safety
 /// Dropped before its end, it leaves the lease marked as running.
@@ -148,7 +148,7 @@ pub(crate) async fn run(
     call: &Call<'_>,
     mut sink: Option<&mut dyn RowSink>,
     rules: Rules,
-    ledger: Option<&Ledger>,
+    within: Option<&Within<'_>>,
 ) -> Result<u64, Failure> {
     let running = lease.run();
     let mut repeats = if rules.in_transaction {
@@ -158,8 +158,8 @@ pub(crate) async fn run(
     };
     loop {
         let sink = sink.as_mut().map(|sink| &mut **sink as &mut dyn RowSink);
-        let failure = match begin(lease, call, rules).await {
-            Ok(begun) => match read_noting(begun, lease, call, sink, rules, ledger).await {
+        let failure = match begin(lease, call, rules, within).await {
+            Ok(begun) => match read_noting(begun, lease, call, sink, rules).await {
                 Ok(End::Complete(touched)) => {
                     running.ended();
                     return Ok(touched);
@@ -199,12 +199,14 @@ pub(crate) async fn run(
 }
 
 /// A statement that the server has begun to answer.
-pub(crate) struct Begun {
+pub(crate) struct Begun<'w> {
     pub(crate) text: Arc<Text>,
     pub(crate) prepared: Arc<Prepared>,
     /// When it was sent.
     pub(crate) sent: Instant,
     pub(crate) rows: RowStream,
+    /// The question for the transaction's number, sent behind the first statement that writes.
+    question: MaybeDone<BoxFuture<'w, ()>>,
 }
 
 /// Why a statement did not begin.
@@ -214,8 +216,13 @@ pub(crate) enum Begin {
     Stale(Failure),
 }
 
-/// Prepares a statement, binds its values and sends it.
-pub(crate) async fn begin(lease: &Lease, call: &Call<'_>, rules: Rules) -> Result<Begun, Begin> {
+/// Prepares a statement, binds its values and sends it, which tells the transaction that it is `within`.
+pub(crate) async fn begin<'w>(
+    lease: &Lease,
+    call: &Call<'_>,
+    rules: Rules,
+    within: Option<&'w Within<'w>>,
+) -> Result<Begun<'w>, Begin> {
     let connection = lease.connection();
     let text = lease.text(&call.sql);
     if rules.control == Control::Allowed {
@@ -231,6 +238,13 @@ pub(crate) async fn begin(lease: &Lease, call: &Call<'_>, rules: Rules) -> Resul
     if text.leaves_state || call.access == Access::Session {
         lease.note(CHANGED);
     }
+    // Alone it would do nothing but answer.
+    let harmless = call.access == Access::Read && text.is_stateless;
+    if let Some(within) = within
+        && !harmless
+    {
+        within.opened(lease).await.map_err(Begin::Failed)?;
+    }
     let written = connection.bytes_written();
     let sent = Instant::now();
     let values = call
@@ -238,16 +252,37 @@ pub(crate) async fn begin(lease: &Lease, call: &Call<'_>, rules: Rules) -> Resul
         .iter()
         .enumerate()
         .map(|(index, value)| Bound { value, index });
-    match connection
-        .client()
-        .query_raw(&prepared.statement, values)
-        .await
-    {
+    let mut question = MaybeDone::Gone;
+    let answer = {
+        let mut sending = pin!(connection.client().query_raw(&prepared.statement, values));
+        let at_once = futures_util::poll!(sending.as_mut());
+        if let Some(within) = within {
+            within.note_sent();
+            if call.access != Access::Read
+                && let Some(asking) = within.ledger.may_ask()
+            {
+                question = future::maybe_done(
+                    Box::pin(asking.ask(lease.shared_connection())) as BoxFuture<'w, ()>
+                );
+                // The first poll sends it; on a connection that is gone it is over at once.
+                let _ = futures_util::poll!(Pin::new(&mut question));
+            }
+            if harmless {
+                within.opened(lease).await.map_err(Begin::Failed)?;
+            }
+        }
+        match at_once {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => sending.await,
+        }
+    };
+    match answer {
         Ok(rows) => Ok(Begun {
             text,
             prepared,
             sent,
             rows,
+            question,
         }),
         Err(error) => {
             if let Some(refusal) = refusal(&error) {
@@ -283,33 +318,25 @@ enum End {
     Refused { error: Error, drained: bool },
 }
 
-/// Hands the rows to the sink; after the first write of a transaction, its number is asked for behind the statement,
-/// without a wait of its own.
+/// Hands the rows to the sink, and waits for what was asked behind the statement.
 async fn read_noting(
-    begun: Begun,
+    mut begun: Begun<'_>,
     lease: &Lease,
     call: &Call<'_>,
     sink: Option<&mut dyn RowSink>,
     rules: Rules,
-    ledger: Option<&Ledger>,
 ) -> Result<End, Failure> {
-    let connection = lease.connection();
-    let asks = ledger.filter(|ledger| call.access != Access::Read && !ledger.is_known());
-    let question = match asks {
-        Some(ledger) => Either::Left(ledger.ask(connection)),
-        None => Either::Right(future::ready(())),
-    };
-    // The first poll sends it; on a connection that is gone it is over at once.
-    let mut question = pin!(future::maybe_done(question));
-    let _ = futures_util::poll!(question.as_mut());
+    let question = std::mem::replace(&mut begun.question, MaybeDone::Gone);
     let end = read(begun, lease, call, sink, rules).await?;
-    question.await;
+    if let MaybeDone::Future(question) = question {
+        question.await;
+    }
     Ok(end)
 }
 
 /// Hands the rows to the sink.
 async fn read(
-    begun: Begun,
+    begun: Begun<'_>,
     lease: &Lease,
     call: &Call<'_>,
     sink: Option<&mut dyn RowSink>,

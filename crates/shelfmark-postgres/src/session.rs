@@ -9,55 +9,43 @@ use shelfmark_core::{
 };
 use tokio::time::timeout_at;
 
-use crate::begin::begin;
-use crate::clock;
+use crate::begin::{Opening, Stage};
 use crate::columns::transposed;
 use crate::commit;
 use crate::error::{self, Fate, Link};
-use crate::kept::{Kept, When, command};
+use crate::kept::{Kept, Transaction, When, command};
 use crate::lease::TRANSACTION;
 use crate::pool::Pool;
 use crate::run::Rules;
 use crate::stream::{self, Source};
 
-/// An open transaction.
+/// A transaction, which begins on the server with its first statement.
 pub(crate) struct PgSession {
     kept: Arc<Kept>,
     pool: Arc<Pool>,
-    options: BeginOptions,
+    read_only: bool,
     /// How long a stream waits for its reader.
     stream_idle_limit: Duration,
 }
 
 impl PgSession {
-    /// Begins a transaction on a connection of the pool; a connection that turns out to be gone is replaced.
+    /// Takes a connection of the pool for a transaction; one that turns out to be gone when the transaction begins is
+    /// replaced.
     pub(crate) async fn begin(
         pool: &Arc<Pool>,
         options: BeginOptions,
         limit: Duration,
         stream_idle_limit: Duration,
     ) -> Result<Self> {
-        let mut left = pool.most();
-        loop {
-            let lease = pool.acquire(options.label).await?;
-            // Before it is sent, so that a dropped call is rolled back whatever the server has seen of it.
-            lease.note(TRANSACTION);
-            let deadline = clock::after(limit);
-            match timeout_at(deadline, begin(&lease, &options)).await {
-                Ok(Ok(())) => {
-                    return Ok(PgSession {
-                        kept: Kept::new(lease, true, limit),
-                        pool: Arc::clone(pool),
-                        options,
-                        stream_idle_limit,
-                    });
-                }
-                // Nothing has been done that could be done twice.
-                Ok(Err(failure)) if failure.link == Link::Lost && left > 0 => left -= 1,
-                Ok(Err(failure)) => return Err(failure.error),
-                Err(_) => return Err(error::deadline(limit, true)),
-            }
-        }
+        let lease = pool.acquire(options.label).await?;
+        let read_only = options.read_only;
+        let transaction = Transaction::new(pool, Opening::new(options));
+        Ok(PgSession {
+            kept: Kept::in_transaction(lease, transaction, limit),
+            pool: Arc::clone(pool),
+            read_only,
+            stream_idle_limit,
+        })
     }
 
     async fn run(
@@ -66,23 +54,31 @@ impl PgSession {
         sink: Option<&mut dyn RowSink>,
         rules: Rules,
     ) -> Result<u64> {
-        let occupied = self.kept.occupy(When::Whole).await?;
-        occupied
+        self.kept
             .run(&call, sink, rules)
             .await
             .map_err(|error| self.explained(error))
     }
 
+    /// Whether nothing has been sent, so that there is nothing to end.
+    fn has_not_begun(&self) -> bool {
+        self.kept
+            .transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.opening.stage() == Stage::Waiting)
+    }
+
     /// A write is refused by the transaction that promised not to write before it is by the server.
     fn explained(&self, error: Error) -> Error {
-        if self.options.read_only && error.code() == Some("25006") {
+        if self.read_only && error.code() == Some("25006") {
             return error.with_detail("the transaction is read-only, and the statement writes");
         }
         error
     }
 
-    async fn savepoint_command(&self, when: When, sql: String) -> Result<()> {
-        self.kept.occupy(when).await?.command(&sql).await
+    /// Runs a text that belongs to a transaction of which nothing has failed.
+    async fn command(&self, sql: String) -> Result<()> {
+        self.kept.occupy_begun().await?.command(&sql).await
     }
 }
 
@@ -151,16 +147,27 @@ impl Channel for PgSession {
 }
 
 impl Session for PgSession {
+    fn sent(&self) -> Option<u64> {
+        self.kept.transaction.as_ref().map(Transaction::sent)
+    }
+
     fn commit(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let occupied = self.kept.occupy(When::Whole).await?;
             let deadline = occupied.deadline;
+            let has_not_begun = self.has_not_begun();
             let lease = occupied.take()?;
+            let Some(transaction) = &self.kept.transaction else {
+                return Ok(());
+            };
+            if has_not_begun {
+                return Ok(());
+            }
             commit::commit(
                 &self.pool,
                 lease,
-                &self.kept.ledger,
-                self.options.read_only,
+                &transaction.ledger,
+                self.read_only,
                 deadline,
             )
             .await
@@ -174,7 +181,11 @@ impl Session for PgSession {
                 occupied => occupied?,
             };
             let deadline = occupied.deadline;
+            let has_not_begun = self.has_not_begun();
             let lease = occupied.take()?;
+            if has_not_begun {
+                return Ok(());
+            }
             match timeout_at(deadline, command(&lease, "ROLLBACK")).await {
                 Ok(Ok(())) => {
                     lease.clear(TRANSACTION);
@@ -194,24 +205,20 @@ impl Session for PgSession {
     }
 
     fn savepoint(&self, depth: u32) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.savepoint_command(When::Whole, format!("SAVEPOINT shelfmark_{depth}")))
+        Box::pin(self.command(format!("SAVEPOINT shelfmark_{depth}")))
     }
 
     fn release(&self, depth: u32) -> BoxFuture<'_, Result<()>> {
-        Box::pin(
-            self.savepoint_command(When::Whole, format!("RELEASE SAVEPOINT shelfmark_{depth}")),
-        )
+        Box::pin(self.command(format!("RELEASE SAVEPOINT shelfmark_{depth}")))
     }
 
     fn rollback_to(&self, depth: u32) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            self.savepoint_command(
-                When::Failed,
-                format!(
-                    "ROLLBACK TO SAVEPOINT shelfmark_{depth}; RELEASE SAVEPOINT shelfmark_{depth}"
-                ),
-            )
-            .await?;
+            let undo = format!(
+                "ROLLBACK TO SAVEPOINT shelfmark_{depth}; RELEASE SAVEPOINT shelfmark_{depth}"
+            );
+            let occupied = self.kept.occupy(When::Failed).await?;
+            occupied.command(&undo).await?;
             self.kept.mend();
             Ok(())
         })

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tokio_postgres::RowStream;
 
 use crate::error::{self, Failure, Fate, Link};
-use crate::kept::{Kept, Occupied, When};
+use crate::kept::{Kept, Occupied};
 use crate::lease::{Lease, RUNNING, UNLIMITED};
 use crate::pool::Pool;
 use crate::row::PgRow;
@@ -156,7 +156,7 @@ async fn open<'a>(
                 (Tied::Lease(lease, idle_limit), Rules::POOLED)
             }
             Source::Kept(kept, rules, idle_limit) => {
-                let occupied = kept.occupy(When::Whole).await?;
+                let occupied = kept.occupy_begun().await?;
                 (Tied::Occupied(occupied, idle_limit), rules)
             }
         };
@@ -191,7 +191,7 @@ async fn open<'a>(
 }
 
 /// Sends the statement, a second time where the first met a plan that no longer fits.
-async fn start(tied: &mut Tied, call: &Call<'_>, rules: Rules) -> Result<Begun, Failure> {
+async fn start(tied: &mut Tied, call: &Call<'_>, rules: Rules) -> Result<Begun<'static>, Failure> {
     let mut repeats = if rules.in_transaction {
         0
     } else {
@@ -201,7 +201,7 @@ async fn start(tied: &mut Tied, call: &Call<'_>, rules: Rules) -> Result<Begun, 
     loop {
         let lease = tied.lease().map_err(Failure::unsent)?;
         send(lease, "SET statement_timeout = 0");
-        let failure = match begin(lease, call, rules).await {
+        let failure = match begin(lease, call, rules, None).await {
             Ok(begun) => return Ok(begun),
             Err(Begin::Failed(failure)) => failure,
             Err(Begin::Stale(failure)) => {

@@ -52,15 +52,31 @@ impl Limits {
         deadline: Duration,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        self.say(method, &sql);
-        let begun = Instant::now();
-        let answer = match tokio::time::timeout(deadline, work).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::new(ErrorKind::Timeout).with_detail(format!(
-                "timed out after {}ms waiting for the answer; the statement was stopped",
-                deadline.as_millis()
-            ))),
+        let in_time = async {
+            match tokio::time::timeout(deadline, work).await {
+                Ok(answer) => answer,
+                Err(_) => Err(Error::new(ErrorKind::Timeout).with_detail(format!(
+                    "timed out after {}ms waiting for the answer; the statement was stopped",
+                    deadline.as_millis()
+                ))),
+            }
         };
+        self.watched(method, sql, in_time).await
+    }
+
+    /// Runs one statement that has its deadline already; logged when it was slow.
+    pub(crate) async fn watched<T>(
+        &self,
+        method: &'static str,
+        sql: Arc<str>,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        self.say(method, &sql);
+        if self.slow.is_none() {
+            return work.await;
+        }
+        let begun = Instant::now();
+        let answer = work.await;
         self.took(method, begun.elapsed());
         answer
     }

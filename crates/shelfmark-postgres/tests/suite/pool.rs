@@ -184,6 +184,7 @@ async fn close_cuts_off_what_outlasts_its_deadline() -> anyhow::Result<()> {
     let running =
         tokio::spawn(async move { rows(&*engine, read("SELECT pg_sleep(60)", Vec::new())).await });
     let session = db.engine.begin(BEGIN).await?;
+    rows(&*session, read("SELECT 1", Vec::new())).await?;
     observer.until("state = 'active'", 1).await?;
     let begun = Instant::now();
     let error = db

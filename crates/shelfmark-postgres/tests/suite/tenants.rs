@@ -203,18 +203,22 @@ async fn a_tenant_that_the_server_refuses_leaves_nothing_open() -> anyhow::Resul
     let db = Db::with(pool_of(1)).await?;
     let observer = db.observer().await?;
     for _ in 0..3 {
-        let error = db
-            .engine
-            .begin(of("se\0cret"))
-            .await
-            .err()
-            .context("it began")?;
+        let session = db.engine.begin(of("se\0cret")).await?;
+        // A transaction begins with its first statement; what was behind it is not answered.
+        let read = read(SETTING, Vec::new());
+        let error = rows(&*session, read).await.err().context("it began")?;
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert_eq!(
             error.to_string(),
             "the server refused the tenant of the transaction (22021)"
         );
         assert!(!format!("{error:?}").contains("cret"), "{error:?}");
+        let error = session
+            .execute(write(SETTING, Vec::new()))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TransactionAborted);
+        drop(session);
         until("the place is free", || in_use(&db) == 0).await?;
         assert_eq!(
             observer

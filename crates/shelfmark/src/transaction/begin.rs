@@ -173,8 +173,8 @@ impl Transaction {
         let in_time = tokio::time::timeout_at(deadline.into(), current.run(scope(tx))).await;
 
         // Whatever still runs (a task that was given the handle) ends before the transaction does.
-        let gate = Arc::clone(&open.level.gate);
-        let idle = tokio::time::timeout(limits.statement_timeout, gate.lock_owned()).await;
+        let line = Arc::clone(&open.level.line);
+        let idle = tokio::time::timeout(limits.statement_timeout, line.alone()).await;
         open.level.close();
         let lost_race = open.shared.lost_race();
         let Ending {
@@ -190,7 +190,7 @@ impl Transaction {
                 .with_method(label)
         };
         let (answer, session) = match (in_time, idle, session) {
-            (Ok(answer), Ok(_gate), Some(session)) => (answer, session),
+            (Ok(answer), Ok(_alone), Some(session)) => (answer, session),
             (Ok(Err(error)), ..) => {
                 return Ended {
                     answer: Err(error),

@@ -1,6 +1,11 @@
-//! Statements inside of a transaction: one at a time, none after a failure, none after the end.
+//! Statements inside of a transaction: in order, none after a failure, none after the end.
+//!
+//! An engine that pipelines has several under way together. Their answers are given in the order in which they were sent,
+//! so each sees what became of those before it, as if they had run one after the other.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,9 +16,9 @@ use shelfmark_core::{
     BoxFuture, BoxStream, Call, Channel, Clock, Demand, Dialect, Error, ErrorKind, Result, RowSink,
     Session, Tenant, Type, ValueRef,
 };
-use tokio::sync::{Mutex as Gate, OwnedMutexGuard};
 
 use super::effect::{Effects, Waiting};
+use super::line::{Line, Place, SendingTurn};
 use crate::alone::{demanded, held, touched};
 use crate::direct::{Limits, bounded};
 use crate::scope::Scope;
@@ -34,6 +39,8 @@ pub(super) struct Shared {
     has_cache: bool,
     /// When the whole transaction must have ended.
     pub(super) deadline: Instant,
+    /// Numbers its statements in the order in which they are sent.
+    sent: AtomicU64,
     /// Locked for moments only, never while waiting.
     state: Mutex<State>,
 }
@@ -51,6 +58,23 @@ struct State {
     evictions: Evictions,
 }
 
+impl State {
+    /// Notes why only a rollback is possible. The first reason is that of the statement that was sent first.
+    fn abort(&mut self, depth: u32, number: u64, reason: impl FnOnce() -> String) {
+        if self
+            .aborted
+            .as_ref()
+            .is_none_or(|abort| number < abort.number)
+        {
+            self.aborted = Some(Abort {
+                depth,
+                number,
+                reason: reason(),
+            });
+        }
+    }
+}
+
 /// What is left of a transaction whose scope has ended.
 pub(super) struct Ending {
     pub(super) session: Option<Arc<dyn Session>>,
@@ -61,14 +85,19 @@ pub(super) struct Ending {
 #[derive(Clone)]
 struct Abort {
     depth: u32,
+    /// The number of the statement that failed; [`BEHIND_ALL`] for what runs alone.
+    number: u64,
     reason: String,
 }
+
+/// The number of what has no statement beside it.
+pub(super) const BEHIND_ALL: u64 = u64::MAX;
 
 /// The transaction itself (depth 0) or one savepoint inside of it.
 pub(super) struct Level {
     pub(super) depth: u32,
-    /// Held by the statement or savepoint that runs at this level; first come, first served.
-    pub(super) gate: Arc<Gate<()>>,
+    /// Where the statements and savepoints of this level stand; first come, first served.
+    pub(super) line: Arc<Line>,
     /// Set when the scope of this level has ended.
     closed: AtomicBool,
     /// Set while a stream of this level is open: what would wait for it would mostly wait for itself.
@@ -79,7 +108,7 @@ impl Level {
     pub(super) fn new(depth: u32) -> Arc<Self> {
         Arc::new(Level {
             depth,
-            gate: Arc::default(),
+            line: Arc::default(),
             closed: AtomicBool::new(false),
             streaming: AtomicBool::new(false),
         })
@@ -108,6 +137,7 @@ impl Shared {
             tenant: db.tenant.clone(),
             has_cache: db.cache.is_some(),
             deadline,
+            sent: AtomicU64::new(0),
             state: Mutex::new(State {
                 session: Some(session),
                 aborted: None,
@@ -164,11 +194,17 @@ impl Shared {
 
     /// The error that a commit of an aborted transaction answers.
     pub(super) fn aborted(&self) -> Option<Error> {
-        let reason = self
-            .state()
-            .aborted
-            .as_ref()
-            .map(|abort| abort.reason.clone())?;
+        self.aborted_by(|_| true)
+    }
+
+    /// What the statement of `number` answers when one that was sent before it has ended the transaction.
+    fn aborted_before(&self, number: u64) -> Option<Error> {
+        self.aborted_by(|abort| abort.number < number)
+    }
+
+    fn aborted_by(&self, counts: impl Fn(&Abort) -> bool) -> Option<Error> {
+        let state = self.state();
+        let reason = &state.aborted.as_ref().filter(|abort| counts(abort))?.reason;
         Some(Error::new(ErrorKind::TransactionAborted).with_detail(format!(
             "the transaction was aborted and can only be rolled back: {reason}; a statement that may fail belongs into `tx.savepoint(…)`"
         )))
@@ -178,18 +214,22 @@ impl Shared {
         self.state().lost_race
     }
 
-    pub(super) fn note_failure(&self, depth: u32, method: &'static str, error: &Error) {
+    pub(super) fn note_failure(
+        &self,
+        depth: u32,
+        number: u64,
+        method: &'static str,
+        error: &Error,
+    ) {
         let mut state = self.state();
         state.lost_race |= error.is_retryable();
-        state.aborted.get_or_insert_with(|| Abort {
-            depth,
-            reason: format!("{method}: {error}"),
-        });
+        state.abort(depth, number, || format!("{method}: {error}"));
     }
 
-    pub(super) fn note_drop(&self, depth: u32, method: &'static str) {
-        let reason = format!("{method} was dropped before its answer");
-        self.state().aborted.get_or_insert(Abort { depth, reason });
+    pub(super) fn note_drop(&self, depth: u32, number: u64, method: &'static str) {
+        self.state().abort(depth, number, || {
+            format!("{method} was dropped before its answer")
+        });
     }
 
     /// Forgets a failure inside of the savepoint of `depth`, which was undone.
@@ -243,54 +283,97 @@ pub(super) struct TxChannel {
     pub(super) level: Arc<Level>,
 }
 
-/// The turn of one statement: the level's gate and the session, until the answer is there.
+/// Whether the server has stopped a statement, or refused it, for something that happened to another of its transaction.
+fn shared_fate(error: &Error) -> bool {
+    matches!(error.code(), Some("57014" | "25P02"))
+}
+
+/// The turn of one statement: its place in the level's line and the session, until the answer is there.
 ///
-/// Dropped before [`answered`](Turn::answered), it marks the transaction aborted: nobody knows what the statement did.
+/// Dropped before [`note`](Turn::note), it marks the transaction aborted: nobody knows what the statement did.
 struct Turn<'a> {
     channel: &'a TxChannel,
     method: &'static str,
     session: Arc<dyn Session>,
-    deadline: Duration,
     answered: bool,
-    _gate: OwnedMutexGuard<()>,
+    // Dropped in this order: who is next in line finds the place empty.
+    place: Place,
+    /// Given on when the statement has been sent, where the engine says so, and at the end elsewhere.
+    sending: Option<SendingTurn>,
 }
 
 impl Turn<'_> {
-    fn answered<T>(mut self, answer: Result<T>) -> Result<T> {
-        self.note(&answer);
+    /// Runs the statement: stopped when its deadline has passed, logged when it was slow.
+    async fn run<T>(&mut self, sql: Arc<str>, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let shared = &self.channel.shared;
+        let limits = &shared.limits;
+        let session = Arc::clone(&self.session);
+        let Some(before) = session.sent() else {
+            let deadline = shared.statement_deadline();
+            return limits.statement(self.method, sql, deadline, work).await;
+        };
+        let sending = &mut self.sending;
+        let mut work = pin!(work);
+        let passing_on = poll_fn(|cx| {
+            let polled = work.as_mut().poll(cx);
+            // Nobody else may send meanwhile, so what has been sent was this statement.
+            if sending.is_some() && session.sent() != Some(before) {
+                *sending = None;
+            }
+            polled
+        });
+        // The engine keeps the deadline of the statement; that of the transaction may come first.
+        let left = shared.deadline.saturating_duration_since(Instant::now());
+        let answer = if left < limits.statement_timeout {
+            limits.statement(self.method, sql, left, passing_on).await
+        } else {
+            limits.watched(self.method, sql, passing_on).await
+        };
+        self.place.first().await;
         answer
     }
 
-    /// As [`answered`](Turn::answered), where more may be demanded of the answer than that there is one. What falls short
-    /// of it cannot be undone by itself, so it aborts the transaction as a failed statement does.
+    /// Notes what became of the statement, of which more may be demanded than an answer. What falls short of it cannot be
+    /// undone by itself, so it aborts the transaction as a failed statement does.
     fn demanded<T>(
-        self,
+        mut self,
         demand: Option<Demand>,
         answer: Result<T>,
         rows: impl FnOnce(&T) -> u64,
     ) -> Result<T> {
         let answer = demanded(demand.as_ref(), answer, rows);
+        let number = self.place.number;
+        let shared = &self.channel.shared;
         if demand.is_some()
             && let Err(error) = &answer
             && error.kind() == ErrorKind::Decode
+            && shared.aborted_before(number).is_none()
         {
-            let level = &self.channel.level;
-            self.channel
-                .shared
-                .note_failure(level.depth, self.method, error);
+            shared.note_failure(self.channel.level.depth, number, self.method, error);
         }
-        self.answered(answer)
+        self.note(answer)
     }
 
-    fn note<T>(&mut self, answer: &Result<T>) {
+    /// Notes what became of the statement; where one that was sent before it has ended the transaction, that is the answer.
+    fn note<T>(&mut self, answer: Result<T>) -> Result<T> {
         self.answered = true;
-        if let Err(error) = answer
+        let shared = &self.channel.shared;
+        let number = self.place.number;
+        if let Some(aborted) = shared.aborted_before(number) {
+            return Err(aborted);
+        }
+        if let Err(error) = &answer
             && !harmless(error)
         {
-            self.channel
-                .shared
-                .note_failure(self.channel.level.depth, self.method, error);
+            // Stopped together with one behind it that was dropped.
+            if shared_fate(error)
+                && let Some(aborted) = shared.aborted()
+            {
+                return Err(aborted);
+            }
+            shared.note_failure(self.channel.level.depth, number, self.method, error);
         }
+        answer
     }
 }
 
@@ -299,7 +382,7 @@ impl Drop for Turn<'_> {
         if !self.answered {
             self.channel
                 .shared
-                .note_drop(self.channel.level.depth, self.method);
+                .note_drop(self.channel.level.depth, self.place.number, self.method);
         }
     }
 }
@@ -341,15 +424,16 @@ impl TxChannel {
         }
     }
 
-    /// Takes the level's gate; waits for what runs at it or in a savepoint below it.
-    pub(super) async fn gate(&self) -> Result<OwnedMutexGuard<()>> {
+    /// Waits until nothing runs at this level or in a savepoint below it, and keeps everything else out.
+    pub(super) async fn alone(&self) -> Result<SendingTurn> {
+        self.admitted(self.level.line.alone()).await
+    }
+
+    /// Waits in line until this call may begin, for no longer than the transaction may take.
+    async fn admitted(&self, waiting: impl Future<Output = SendingTurn>) -> Result<SendingTurn> {
         self.admit()?;
-        let wait = self
-            .shared
-            .deadline
-            .saturating_duration_since(Instant::now());
-        let gate = tokio::time::timeout(wait, Arc::clone(&self.level.gate).lock_owned()).await;
-        let gate = gate.map_err(|_| {
+        let sending = tokio::time::timeout_at(self.shared.deadline.into(), waiting).await;
+        let sending = sending.map_err(|_| {
             Error::new(ErrorKind::Timeout).with_detail(
                 "the transaction's deadline passed while a statement waited for its turn",
             )
@@ -357,22 +441,28 @@ impl TxChannel {
         self.admit()?;
         match self.shared.aborted() {
             Some(aborted) => Err(aborted),
-            None => Ok(gate),
+            None => Ok(sending),
         }
     }
 
+    /// The turn of a statement that others may follow before it is answered.
     async fn turn(&self, call: &Call<'_>) -> Result<Turn<'_>> {
-        let gate = self.gate().await?;
+        let sending = self.admitted(self.level.line.turn()).await?;
+        self.begin(call, sending)
+    }
+
+    fn begin(&self, call: &Call<'_>, sending: SendingTurn) -> Result<Turn<'_>> {
         let session = self.shared.session()?;
         // Before the turn begins: what is refused here is not sent, so the transaction stays as it was.
         self.shared.limits.observer.statement(call, true)?;
+        let number = self.shared.sent.fetch_add(1, Ordering::Relaxed);
         Ok(Turn {
             channel: self,
             method: call.method,
             session,
-            deadline: self.shared.statement_deadline(),
             answered: false,
-            _gate: gate,
+            place: self.level.line.enter(number),
+            sending: Some(sending),
         })
     }
 }
@@ -402,30 +492,20 @@ impl Channel for TxChannel {
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
-            let turn = self.turn(&call).await?;
-            let (method, sql) = (call.method, Arc::clone(&call.sql));
-            let demand = call.demand.clone();
-            let work = turn.session.fetch(call, sink);
-            let answer = self
-                .shared
-                .limits
-                .statement(method, sql, turn.deadline, work)
-                .await;
+            let mut turn = self.turn(&call).await?;
+            let (sql, demand) = (Arc::clone(&call.sql), call.demand.clone());
+            let session = Arc::clone(&turn.session);
+            let answer = turn.run(sql, session.fetch(call, sink)).await;
             turn.demanded(demand, answer, held)
         })
     }
 
     fn execute<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            let turn = self.turn(&call).await?;
-            let (method, sql) = (call.method, Arc::clone(&call.sql));
-            let demand = call.demand.clone();
-            let work = turn.session.execute(call);
-            let answer = self
-                .shared
-                .limits
-                .statement(method, sql, turn.deadline, work)
-                .await;
+            let mut turn = self.turn(&call).await?;
+            let (sql, demand) = (Arc::clone(&call.sql), call.demand.clone());
+            let session = Arc::clone(&turn.session);
+            let answer = turn.run(sql, session.execute(call)).await;
             turn.demanded(demand, answer, touched)
         })
     }
@@ -437,14 +517,11 @@ impl Channel for TxChannel {
         rows: Vec<Vec<ValueRef<'a>>>,
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            let turn = self.turn(&call).await?;
-            let (method, sql) = (call.method, Arc::clone(&call.sql));
-            let demand = call.demand.clone();
-            let work = turn.session.execute_many(call, columns, rows);
-            let answer = self
-                .shared
-                .limits
-                .statement(method, sql, turn.deadline, work)
+            let mut turn = self.turn(&call).await?;
+            let (sql, demand) = (Arc::clone(&call.sql), call.demand.clone());
+            let session = Arc::clone(&turn.session);
+            let answer = turn
+                .run(sql, session.execute_many(call, columns, rows))
                 .await;
             turn.demanded(demand, answer, touched)
         })
@@ -458,14 +535,11 @@ impl Channel for TxChannel {
         sink: Box<dyn RowSink>,
     ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async move {
-            let turn = self.turn(&call).await?;
-            let (method, sql) = (call.method, Arc::clone(&call.sql));
-            let demand = call.demand.clone();
-            let work = turn.session.fetch_many(call, columns, rows, sink);
-            let answer = self
-                .shared
-                .limits
-                .statement(method, sql, turn.deadline, work)
+            let mut turn = self.turn(&call).await?;
+            let (sql, demand) = (Arc::clone(&call.sql), call.demand.clone());
+            let session = Arc::clone(&turn.session);
+            let answer = turn
+                .run(sql, session.fetch_many(call, columns, rows, sink))
                 .await;
             turn.demanded(demand, answer, held)
         })
@@ -477,18 +551,19 @@ impl Channel for TxChannel {
         sink: Box<dyn RowSink>,
     ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
         Box::pin(async_stream::try_stream! {
-            let mut turn = self.turn(&call).await?;
+            let sending = self.alone().await?;
+            let mut turn = self.begin(&call, sending)?;
             let _streaming = Streaming::begin(&self.level);
             self.shared.limits.say(call.method, &call.sql);
             let session = Arc::clone(&turn.session);
-            let mut batches = bounded(session.stream(call, sink), turn.deadline);
+            let mut batches = bounded(session.stream(call, sink), self.shared.statement_deadline());
             while let Some(batch) = batches.next().await {
-                if batch.is_err() {
-                    turn.note(&batch);
-                }
-                yield batch?;
+                yield match batch {
+                    Ok(batch) => batch,
+                    Err(error) => turn.note(Err(error))?,
+                };
             }
-            turn.note(&Ok(()));
+            turn.note(Ok(()))?;
         })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shelfmark_core::cache::Evictions;
 use shelfmark_core::{Error, Executor, Handle, Result};
 
-use super::channel::{Level, Shared, TxChannel, closed};
+use super::channel::{BEHIND_ALL, Level, Shared, TxChannel, closed};
 use super::effect::{Effect, waiting};
 use crate::scope::Scope;
 use crate::testing::Step;
@@ -14,7 +14,7 @@ use crate::testing::Step;
 /// A transaction, as its scope sees it. Cheap to clone.
 ///
 /// Repositories stand on it as on a [`Db`](crate::Db). Statements run one after the other in the order in which they
-/// are polled first, so `try_join!` on one transaction is fine. After a failed statement the transaction is aborted on
+/// are polled first; on PostgreSQL those of a `try_join!` travel together and take one round trip. After a failed statement the transaction is aborted on
 /// every engine, unless the failure was inside of a [`savepoint`](Tx::savepoint); the same holds for a call that was
 /// dropped before its answer and for a stream that was dropped before its end. While a stream is open, other statements
 /// of the transaction are refused. Used after its scope has ended, every method answers `TransactionClosed`.
@@ -66,7 +66,7 @@ impl Tx {
     {
         let shared = &self.channel.shared;
         let depth = self.channel.level.depth + 1;
-        let _gate = self.channel.gate().await?;
+        let _alone = self.channel.alone().await?;
         let session = shared.session()?;
         let limits = &shared.limits;
         let mut open = OpenSavepoint {
@@ -84,14 +84,16 @@ impl Tx {
                 work,
             )
             .await
-            .inspect_err(|error| shared.note_failure(depth - 1, "Tx::savepoint", error))?;
+            .inspect_err(|error| {
+                shared.note_failure(depth - 1, BEHIND_ALL, "Tx::savepoint", error)
+            })?;
 
         let inner = Tx::new(Arc::clone(shared), Arc::clone(&open.level));
         let current = Scope::enter(shared.db, shared.id, depth, shared.label);
         let answer = current.run(scope(inner)).await;
 
         // Whatever still runs inside (a task that was given the handle) ends before the savepoint does.
-        let _inner_gate = Arc::clone(&open.level.gate).lock_owned().await;
+        let _inner = open.level.line.alone().await;
         open.level.close();
         let answer = match (answer, shared.aborted()) {
             (Ok(answer), None) => {
@@ -105,7 +107,9 @@ impl Tx {
                         work,
                     )
                     .await
-                    .inspect_err(|error| shared.note_failure(depth - 1, "Tx::savepoint", error))?;
+                    .inspect_err(|error| {
+                        shared.note_failure(depth - 1, BEHIND_ALL, "Tx::savepoint", error)
+                    })?;
                 shared.kept(depth);
                 Ok(answer)
             }
@@ -120,7 +124,9 @@ impl Tx {
                         work,
                     )
                     .await
-                    .inspect_err(|error| shared.note_failure(depth - 1, "Tx::savepoint", error))?;
+                    .inspect_err(|error| {
+                        shared.note_failure(depth - 1, BEHIND_ALL, "Tx::savepoint", error)
+                    })?;
                 shared.undone(depth);
                 match (answer, aborted) {
                     (Ok(_), Some(aborted)) => Err(aborted.into()),
@@ -202,7 +208,7 @@ impl Drop for OpenSavepoint<'_> {
             self.tx
                 .channel
                 .shared
-                .note_drop(outer, "a savepoint's scope");
+                .note_drop(outer, BEHIND_ALL, "a savepoint's scope");
         }
     }
 }

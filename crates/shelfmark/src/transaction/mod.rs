@@ -5,6 +5,7 @@ mod channel;
 mod commit;
 mod effect;
 mod handle;
+mod line;
 mod retry;
 
 pub use begin::Transaction;
