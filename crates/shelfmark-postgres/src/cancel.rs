@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// connection must be closed.
 pub(crate) async fn settle(connection: &Connection) -> bool {
     // Answered once all that was sent before it has been answered.
-    let mut marker = pin!(connection.client().check_connection());
+    let mut marker = pin!(connection.drive(connection.client().check_connection()));
     if let Ok(answer) = timeout(GRACE, &mut marker).await {
         return answer.is_ok();
     }

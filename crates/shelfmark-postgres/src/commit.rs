@@ -50,7 +50,9 @@ pub(crate) async fn commit(
 ) -> Result<()> {
     let mut stage = Stage::Unsent;
     let running = lease.run();
-    let outcome = timeout_at(deadline, send(lease.connection(), ledger, &mut stage)).await;
+    let connection = lease.connection();
+    let sending = connection.drive(send(connection, ledger, &mut stage));
+    let outcome = timeout_at(deadline, sending).await;
     match outcome {
         Ok(Ok(())) => {
             running.ended();

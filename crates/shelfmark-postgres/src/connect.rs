@@ -15,6 +15,7 @@ use crate::clock;
 use crate::connection::{Connection, News, Parts};
 use crate::encryption::Encryption;
 use crate::error;
+use crate::pump::Pump;
 use crate::queue::{Queue, drive};
 use crate::tasks::Tasks;
 use crate::wire::{Address, Wire};
@@ -232,9 +233,15 @@ impl Connector {
             .begin(&self.settings(&address, purpose), host, wire, closed, &news)
             .await
             .map_err(|cause| self.refused(place, cause, written.bytes()))?;
-        let driver = match purpose {
-            Purpose::Lane(queue) => self.tasks.spawn(drive(driver, Arc::clone(queue))),
-            _ => self.tasks.spawn(driver),
+        let (pump, driver) = match purpose {
+            Purpose::Lane(queue) => {
+                let task = self.tasks.spawn(drive(driver, Arc::clone(queue)));
+                (None, task)
+            }
+            _ => {
+                let (pump, caretaker) = Pump::new(driver);
+                (Some(pump), self.tasks.spawn(caretaker.look_after()))
+            }
         };
         Ok(Connection::new(Parts {
             client,
@@ -245,6 +252,7 @@ impl Connector {
             encryption: Arc::clone(&self.encryption),
             expires: expiry(self.max_lifetime),
             news,
+            pump,
             driver,
             closing,
         }))

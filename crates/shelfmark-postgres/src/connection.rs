@@ -16,6 +16,7 @@ use tokio_postgres::{AsyncMessage, Client};
 use crate::encryption::Encryption;
 use crate::error;
 use crate::inbox::Ear;
+use crate::pump::{Hold, Pump};
 use crate::statement::Statements;
 use crate::wire::{Address, Pending, Probe, Wire, Written};
 
@@ -42,7 +43,9 @@ pub(crate) struct Connection {
     encryption: Arc<Encryption>,
     /// What the driver has learned by itself.
     news: Arc<News>,
-    /// The task that moves the bytes, for ending it at once.
+    /// The driver, where calls move the bytes themselves; lanes have a task for that.
+    pump: Option<Arc<Pump>>,
+    /// The task that moves the bytes when no call does, for ending it at once.
     driver: AbortHandle,
     /// Dropped with the connection, which tells the driver that only a second is left.
     _closing: oneshot::Sender<()>,
@@ -73,6 +76,7 @@ pub(crate) struct Parts {
     pub(crate) encryption: Arc<Encryption>,
     pub(crate) expires: Instant,
     pub(crate) news: Arc<News>,
+    pub(crate) pump: Option<Arc<Pump>>,
     pub(crate) driver: AbortHandle,
     pub(crate) closing: oneshot::Sender<()>,
 }
@@ -89,6 +93,7 @@ impl Connection {
             host: parts.host,
             encryption: parts.encryption,
             news: parts.news,
+            pump: parts.pump,
             driver: parts.driver,
             _closing: parts.closing,
             expires: parts.expires,
@@ -98,6 +103,35 @@ impl Connection {
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Waits for `work`, which waits for answers on this connection, and moves its bytes meanwhile.
+    ///
+    /// # Cancel safety
+    /// As `work`; what is under way on the connection goes on.
+    pub(crate) async fn drive<T>(&self, work: impl Future<Output = T>) -> T {
+        match &self.pump {
+            Some(pump) => pump.drive(work).await,
+            None => work.await,
+        }
+    }
+
+    /// As [`drive`](Connection::drive), for work that others may join on the same task: what they all send leaves together.
+    /// `hold` is what has been sent before.
+    pub(crate) async fn drive_joined<T>(
+        &self,
+        hold: Option<Hold>,
+        work: impl Future<Output = T>,
+    ) -> T {
+        match &self.pump {
+            Some(pump) => pump.drive_joined(hold, work).await,
+            None => work.await,
+        }
+    }
+
+    /// Begins to send something that a call is about to wait for.
+    pub(crate) fn hold(&self) -> Option<Hold> {
+        self.pump.as_ref().map(Pump::hold)
     }
 
     pub(crate) fn statements(&self) -> std::sync::MutexGuard<'_, Statements> {
@@ -170,7 +204,12 @@ impl Connection {
                 Pending::Nothing => return true,
                 Pending::End => return false,
                 // A notice, or the answer to something that nobody waited for; or the farewell.
-                Pending::Bytes => yield_now().await,
+                Pending::Bytes => {
+                    if let Some(pump) = &self.pump {
+                        pump.poll_driver();
+                    }
+                    yield_now().await;
+                }
             }
         }
         false
@@ -200,6 +239,9 @@ impl Connection {
     /// Closes the socket without waiting for anything.
     pub(crate) fn kill(&self) {
         self.driver.abort();
+        if let Some(pump) = &self.pump {
+            pump.stop();
+        }
         self.probe.shut_down();
     }
 
@@ -213,8 +255,7 @@ impl Connection {
         if self.looked_up_types.load(Ordering::Acquire) {
             return Err(ResetError);
         }
-        self.client
-            .batch_execute("DISCARD ALL")
+        self.drive(self.client.batch_execute("DISCARD ALL"))
             .await
             .map_err(|_| ResetError)?;
         self.statements().clear();

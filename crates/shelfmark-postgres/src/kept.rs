@@ -19,6 +19,7 @@ use crate::error::{self, Failure, Fate, Link};
 use crate::lease::{Lease, RUNNING};
 use crate::ledger::Ledger;
 use crate::pool::Pool;
+use crate::pump::Hold;
 use crate::run::{self, Rules};
 
 /// A connection that is kept over several calls.
@@ -176,7 +177,7 @@ impl Kept {
             occupied.begin();
             let lease = occupied.lease()?;
             let beginning = opening.send(lease).await;
-            let answering = opening.answered(beginning, lease);
+            let answering = lease.connection().drive(opening.answered(beginning, lease));
             let Ok(answer) = timeout_at(occupied.deadline, answering).await else {
                 return Err(error::deadline(self.limit, true));
             };
@@ -260,19 +261,22 @@ impl Kept {
     ) -> Result<u64> {
         let Some(transaction) = &self.transaction else {
             let occupied = self.occupy(When::Whole).await?;
-            let answer = occupied.run(call, sink, rules, None).await;
+            let answer = occupied.run(call, sink, rules, None, None).await;
             return answer.map_err(|failure| failure.error);
         };
         let opening = &transaction.opening;
         let mut left = transaction.pool.most();
         loop {
             let mut beginning = None;
+            let mut hold = None;
             let occupied = if opening.stage() == Stage::Waiting {
                 let mut occupied = self.occupy(When::Whole).await?;
                 if opening.stage() == Stage::Waiting {
                     occupied.freshen(transaction).await?;
                     occupied.begin();
-                    beginning = Some(opening.send(occupied.lease()?).await);
+                    let lease = occupied.lease()?;
+                    hold = lease.connection().hold();
+                    beginning = Some(opening.send(lease).await);
                 }
                 occupied.together()
             } else {
@@ -284,7 +288,7 @@ impl Kept {
                 beginning: Mutex::new(beginning),
             };
             let sink = sink.as_mut().map(|sink| &mut **sink as &mut dyn RowSink);
-            match occupied.run(call, sink, rules, Some(&within)).await {
+            match occupied.run(call, sink, rules, hold, Some(&within)).await {
                 Ok(touched) => return Ok(touched),
                 // Nothing has been done that could be done twice.
                 Err(failure)
@@ -432,6 +436,7 @@ impl Occupied {
         call: &Call<'_>,
         sink: Option<&mut dyn RowSink>,
         rules: Rules,
+        hold: Option<Hold>,
         within: Option<&Within<'_>>,
     ) -> Result<u64, Failure> {
         self.begin();
@@ -445,6 +450,7 @@ impl Occupied {
             }
             answer
         };
+        let running = lease.connection().drive_joined(hold, running);
         let Some(answer) = self.kept.in_time(self.deadline, running).await else {
             // Dropping what is occupied stops it.
             return Err(Failure {
@@ -486,7 +492,10 @@ pub(crate) async fn command(lease: &Lease, sql: &str) -> Result<(), Failure> {
     let running = lease.run();
     let connection = lease.connection();
     let written = connection.bytes_written();
-    match connection.client().batch_execute(sql).await {
+    match connection
+        .drive(connection.client().batch_execute(sql))
+        .await
+    {
         Ok(()) => {
             running.ended();
             Ok(())

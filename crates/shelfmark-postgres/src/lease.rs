@@ -285,17 +285,15 @@ async fn prove(connection: &Connection, state: u8) -> bool {
     } else {
         "BEGIN; ROLLBACK"
     };
-    if client.batch_execute(proof).await.is_err() {
+    if connection.drive(client.batch_execute(proof)).await.is_err() {
         return false;
     }
     if state & CHANGED != 0 {
         return connection.reset().await.is_ok();
     }
     if state & UNLIMITED != 0 {
-        return client
-            .batch_execute("RESET statement_timeout")
-            .await
-            .is_ok();
+        let reset = client.batch_execute("RESET statement_timeout");
+        return connection.drive(reset).await.is_ok();
     }
     true
 }

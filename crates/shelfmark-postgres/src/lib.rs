@@ -63,6 +63,7 @@ mod listen;
 mod maintenance;
 mod numeric;
 mod pool;
+mod pump;
 mod queue;
 mod row;
 mod run;

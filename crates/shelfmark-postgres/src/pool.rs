@@ -301,11 +301,9 @@ impl Drop for Pool {
 async fn answers(lease: &Lease, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     let running = lease.run();
-    let answer = timeout(
-        PING_LIMIT.min(left),
-        lease.connection().client().check_connection(),
-    )
-    .await;
+    let connection = lease.connection();
+    let asked = connection.drive(connection.client().check_connection());
+    let answer = timeout(PING_LIMIT.min(left), asked).await;
     let answered = matches!(answer, Ok(Ok(())));
     if answered {
         running.ended();

@@ -110,13 +110,9 @@ pub(crate) async fn pooled(
     let mut unsent_left = pool.most();
     let mut lost_left = usize::from(reads);
     loop {
-        let answer = match &mut sink {
-            Some(sink) => {
-                timeout_at(deadline, run(&lease, call, Some(&mut **sink), rules, None)).await
-            }
-            None => timeout_at(deadline, run(&lease, call, None, rules, None)).await,
-        };
-        let failure = match answer {
+        let sink = sink.as_mut().map(|sink| &mut **sink as &mut dyn RowSink);
+        let running = run(&lease, call, sink, rules, None);
+        let failure = match timeout_at(deadline, lease.connection().drive(running)).await {
             Err(_) => return Err(error::deadline(limit, reads)),
             Ok(Ok(touched)) => return Ok(touched),
             Ok(Err(failure)) => failure,
