@@ -329,7 +329,13 @@ impl Turn<'_> {
         } else {
             limits.watched(self.method, sql, passing_on).await
         };
-        self.place.first().await;
+        // Another's answer may be left lying by whoever asked for it.
+        let first = tokio::time::timeout_at(shared.deadline.into(), self.place.first());
+        first.await.map_err(|_| {
+            Error::new(ErrorKind::Timeout).with_detail(
+                "the transaction's deadline passed while a statement before this one was not answered",
+            )
+        })?;
         answer
     }
 
