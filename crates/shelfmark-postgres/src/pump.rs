@@ -379,8 +379,9 @@ mod tests {
                 for round in 0..3_000 {
                     let number = task * 10_000 + round;
                     let mut call = Box::pin(pump.drive(ask(&questions, number)));
-                    if round % 7 == task && poll!(&mut call).is_pending() {
-                        // Goes away with its answer on the way.
+                    if round % 7 == task {
+                        // Most go away with their answer on the way.
+                        let _ = poll!(&mut call);
                         continue;
                     }
                     if round % 3 == 0 {
