@@ -44,10 +44,10 @@ struct Waiters {
 impl Waiters {
     /// Wakes who can look after the connection, but for the call of this number.
     fn call(&self, except: Option<u64>) {
-        if self.callers.is_empty() {
-            if let Some(caretaker) = &self.caretaker {
-                caretaker.wake_by_ref();
-            }
+        if self.callers.is_empty()
+            && let Some(caretaker) = &self.caretaker
+        {
+            caretaker.wake_by_ref();
         }
         for (number, waker) in &self.callers {
             if Some(*number) != except {
