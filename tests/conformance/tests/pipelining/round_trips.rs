@@ -31,7 +31,7 @@ impl Far {
         Ok(Far {
             db,
             network,
-            ground: ground,
+            ground,
         })
     }
 
