@@ -105,7 +105,13 @@ pub fn run(cli: Cli) -> ExitCode {
                 Err(error) => failed(&*error),
             },
             Command::Import(args) => import_file(args).await,
-            Command::Manage(what) => ended(manage::run(what, DEFAULT_DATABASE).await),
+            Command::Manage(what) => tokio::select! {
+                // In this order, so that Ctrl-C is listened for before anything begins: a backup that is half done is
+                // taken away again.
+                biased;
+                () = interrupt() => ExitCode::from(INTERRUPTED),
+                how = manage::run(what, DEFAULT_DATABASE) => ended(how),
+            },
             Command::Health(args) => ended(manage::health(&args)),
         }
     });

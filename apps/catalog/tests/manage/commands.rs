@@ -5,11 +5,12 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use crate::on_both_engines;
-use crate::service::{Engine, Place, Service, program};
+use crate::service::{Engine, Place, Service, ended_within, program, signal};
 
 fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -58,9 +59,9 @@ on_both_engines! {
         service.get("/shows/s1")?.problem(404);
         let restored = place.run(&["manage", "restore", "a.backup", "--replace"])?;
         assert!(restored.status.success(), "{}", err(&restored));
-        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(20);
         while service.get("/shows/s1")?.status != 200 {
-            assert!(std::time::Instant::now() < until, "what was restored is not shown");
+            assert!(Instant::now() < until, "what was restored is not shown");
         }
     }
 
@@ -164,6 +165,39 @@ fn init_db_creates_a_database_that_is_not_there_with_all_tables() -> Result<()> 
         }
         anyhow::Ok(())
     })
+}
+
+#[tokio::test]
+async fn an_interrupted_backup_leaves_nothing() -> Result<()> {
+    let place = Place::new(Engine::Postgres)?;
+    assert!(place.run(&["manage", "init-db"])?.status.success());
+    // Somebody keeps a table to itself, so that the backup waits in the middle of its work.
+    let (mut client, connection) =
+        tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await?;
+    let connection = tokio::spawn(connection);
+    let locked = client.transaction().await?;
+    locked
+        .batch_execute("LOCK TABLE show_actors IN ACCESS EXCLUSIVE MODE")
+        .await?;
+    let mut child = place
+        .program(&["manage", "backup", "a.backup", "--quiet"])
+        .spawn()?;
+    let files = || Ok::<_, anyhow::Error>(fs::read_dir(place.folder.path())?.count());
+    let until = Instant::now() + Duration::from_secs(30);
+    while files()? == 0 {
+        assert!(Instant::now() < until, "the backup does not begin");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    signal(&child, "INT")?;
+    assert_eq!(
+        ended_within(&mut child, Duration::from_secs(30))?,
+        Some(130)
+    );
+    assert_eq!(files()?, 0);
+    locked.rollback().await?;
+    drop(client);
+    connection.await??;
+    Ok(())
 }
 
 /// A folder with a deployment, and an engine that notes what it is asked and ends with `code`.
