@@ -8,6 +8,7 @@ mod ci;
 mod interrupt;
 mod nginx_package;
 mod package;
+mod pooler_package;
 mod postgres_package;
 mod redis_package;
 mod report;

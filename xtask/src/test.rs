@@ -9,7 +9,7 @@ use test_postgres::Server;
 use crate::interrupt::Interrupts;
 use crate::report::Report;
 use crate::workspace::cargo;
-use crate::{nginx_package, postgres_package, redis_package};
+use crate::{nginx_package, pooler_package, postgres_package, redis_package};
 
 /// Names the server for the tests; see `test_postgres::TestDatabase`.
 const VARIABLE: &str = "TEST_DATABASE_URL";
@@ -72,8 +72,9 @@ pub(crate) fn run_steps(
             format!("the server of {}", test_redis::VARIABLE),
         ),
     };
-    // A test that needs nginx starts its own.
+    // A test that needs nginx or PgBouncer starts its own.
     nginx_package::ensure(interrupts)?;
+    pooler_package::ensure(interrupts)?;
     let environment = [(VARIABLE, &url), (test_redis::VARIABLE, &redis_url)];
     let servers = format!("{postgres} and {redis}");
     eprintln!("tests run on {servers}");

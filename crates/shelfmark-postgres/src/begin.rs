@@ -78,11 +78,13 @@ impl Opening {
         // Before it is sent, so that a dropped call is rolled back whatever the server has seen of it.
         lease.note(TRANSACTION);
         let connection = lease.shared_connection();
-        let mut beginning: Beginning = Box::pin(begin(
-            connection,
-            begin_text(&self.options),
-            self.options.tenant.clone(),
-        ));
+        let mut text = begin_text(&self.options);
+        if let Some(behind) = connection.behind() {
+            // In the same request, so it costs no wait.
+            text = format!("{text}; {}", behind.limit());
+        }
+        let mut beginning: Beginning =
+            Box::pin(begin(connection, text, self.options.tenant.clone()));
         if let Poll::Ready(answer) = futures_util::poll!(beginning.as_mut()) {
             beginning = Box::pin(future::ready(answer));
         }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use shelfmark_core::config::{PoolSettings, PostgresTarget};
+use shelfmark_core::config::{PoolSettings, Pooler, PostgresTarget};
 use shelfmark_core::{Error, ErrorKind, Result};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_postgres::Config;
 
+use crate::behind::Behind;
 use crate::clock;
 use crate::connection::{Connection, News, Parts};
 use crate::encryption::Encryption;
@@ -42,6 +43,8 @@ pub(crate) struct Connector {
     /// Whether a connection has ever been opened: from then on refused credentials are the server's fault.
     proven: AtomicBool,
     tasks: Tasks,
+    /// The way past the pooler, for what needs a session.
+    direct: Option<Box<Connector>>,
 }
 
 /// The pauses between attempts to connect: longer each time, and never the same for callers that failed together.
@@ -83,6 +86,8 @@ pub(crate) enum Purpose<'a> {
     Lane(&'a Arc<Queue>),
     /// Migrations, which may take any time.
     Maintenance,
+    /// Messages of other sessions.
+    Listening,
 }
 
 /// Why no connection could be opened.
@@ -107,7 +112,16 @@ impl Connector {
                 "no host is given; an example: postgres://user:password@host:5432/name",
             ));
         }
+        let direct = match (&target.pooler, &target.direct) {
+            (Pooler::Transaction, Some(direct)) => {
+                let tasks = tasks.clone();
+                let direct = Connector::new(direct, settings, statement_timeout, tasks)?;
+                Some(Box::new(direct))
+            }
+            _ => None,
+        };
         Ok(Connector {
+            direct,
             encryption: Arc::new(Encryption::new(target)?),
             target: target.clone(),
             statement_timeout,
@@ -135,6 +149,12 @@ impl Connector {
         purpose: Purpose<'_>,
         deadline: Instant,
     ) -> Result<Connection, ConnectError> {
+        if self.is_behind() && matches!(purpose, Purpose::Maintenance | Purpose::Listening) {
+            return match &self.direct {
+                Some(direct) => Box::pin(direct.connect(purpose, deadline)).await,
+                None => Err(self.needs_direct(purpose)),
+            };
+        }
         let started = Instant::now();
         let _turn = match timeout_at(deadline, self.attempts.acquire()).await {
             Ok(Ok(turn)) => turn,
@@ -243,7 +263,11 @@ impl Connector {
                 (Some(pump), self.tasks.spawn(caretaker.look_after()))
             }
         };
-        Ok(Connection::new(Parts {
+        let behind = self
+            .is_behind()
+            .then(|| Behind::new(self.limit_ms(purpose)));
+        let connection = Connection::new(Parts {
+            behind,
             client,
             written,
             probe,
@@ -255,7 +279,16 @@ impl Connector {
             pump,
             driver,
             closing,
-        }))
+        });
+        if connection.behind().is_some() {
+            // The pooler keeps this one setting for us, and sets it wherever we are sent.
+            let zone = connection.client().batch_execute("SET TimeZone = 'UTC'");
+            connection
+                .drive(zone)
+                .await
+                .map_err(|cause| self.refused(place, cause, connection.bytes_written()))?;
+        }
+        Ok(connection)
     }
 
     fn settings(&self, address: &Address, purpose: Purpose<'_>) -> Config {
@@ -264,8 +297,12 @@ impl Connector {
             .user(&self.target.user)
             .dbname(&self.target.database)
             .application_name(&self.target.application_name)
-            .options(self.options(purpose))
             .ssl_mode(self.encryption.mode(address));
+        if !self.is_behind() {
+            config.options(self.options(purpose));
+        } else if let Some(own) = &self.target.options {
+            config.options(own);
+        }
         if let Some(password) = &self.target.password {
             config.password(password.reveal());
         }
@@ -274,14 +311,7 @@ impl Connector {
 
     /// The session's settings. They travel with the start-up message, so that `DISCARD ALL` comes back to them.
     fn options(&self, purpose: Purpose<'_>) -> String {
-        let limit = match purpose {
-            Purpose::Calls | Purpose::Lane(_) => self
-                .statement_timeout
-                .saturating_add(SERVER_GRACE)
-                .as_millis()
-                .min(MAX_SERVER_TIMEOUT_MS),
-            Purpose::Maintenance => 0,
-        };
+        let limit = self.limit_ms(purpose);
         let own = self.target.options.as_deref().unwrap_or_default();
         // The later one wins: `options` of the target may change what is ours, but not the time zone. The tenant is empty
         // from the start, as it is after a transaction that had one: else what a policy does outside of a tenant would
@@ -289,12 +319,45 @@ impl Connector {
         let mut options =
             format!("-c statement_timeout={limit} -c shelfmark.tenant= {own} -c TimeZone=UTC");
         match purpose {
-            Purpose::Calls => {}
+            Purpose::Calls | Purpose::Listening => {}
             // A write that was taken for a read is refused there.
             Purpose::Lane(_) => options.push_str(" -c default_transaction_read_only=on"),
             Purpose::Maintenance => options.push_str(" -c statement_timeout=0"),
         }
         options
+    }
+
+    /// The server's own deadline of a statement.
+    fn limit_ms(&self, purpose: Purpose<'_>) -> u128 {
+        match purpose {
+            Purpose::Calls | Purpose::Lane(_) | Purpose::Listening => self
+                .statement_timeout
+                .saturating_add(SERVER_GRACE)
+                .as_millis()
+                .min(MAX_SERVER_TIMEOUT_MS),
+            Purpose::Maintenance => 0,
+        }
+    }
+
+    /// Whether a pooler in transaction mode stands between us and the server.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.target.pooler == Pooler::Transaction
+    }
+
+    /// The error of what needs a session where there is none.
+    fn needs_direct(&self, purpose: Purpose<'_>) -> ConnectError {
+        let what = match purpose {
+            Purpose::Listening => "LISTEN needs",
+            _ => "migrations need",
+        };
+        ConnectError {
+            error: Error::new(ErrorKind::InvalidConfig).with_detail(format!(
+                "{what} a session, and {} is behind a pooler in transaction mode; name the server itself in \
+                 DATABASE_DIRECT_URL",
+                self.place()
+            )),
+            passes: false,
+        }
     }
 
     fn silent(&self, place: &str, since: Instant) -> ConnectError {
@@ -377,6 +440,15 @@ impl Connector {
                 ErrorKind::Connection,
                 format!("the server of {place} is starting or stopping"),
                 true,
+            ),
+            "08P01" if said.message().contains("startup parameter") => (
+                settings,
+                format!(
+                    "the server of {place} is a pooler that does not take our settings; set \
+                     DATABASE_POOLER=transaction when it is PgBouncer with pool_mode=transaction, else add options \
+                     to its ignore_startup_parameters"
+                ),
+                false,
             ),
             _ => (
                 ErrorKind::Connection,

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::{AbortHandle, yield_now};
 use tokio_postgres::{AsyncMessage, Client};
 
+use crate::behind::Behind;
 use crate::encryption::Encryption;
 use crate::error;
 use crate::inbox::Ear;
@@ -49,6 +50,8 @@ pub(crate) struct Connection {
     driver: AbortHandle,
     /// Dropped with the connection, which tells the driver that only a second is left.
     _closing: oneshot::Sender<()>,
+    /// What is known of a connection that stands before a pooler in transaction mode.
+    behind: Option<Behind>,
     /// When the connection is replaced whatever its state.
     expires: Instant,
     /// Since when it is unused; written when it comes back to the pool.
@@ -74,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) address: Address,
     pub(crate) host: String,
     pub(crate) encryption: Arc<Encryption>,
+    pub(crate) behind: Option<Behind>,
     pub(crate) expires: Instant,
     pub(crate) news: Arc<News>,
     pub(crate) pump: Option<Arc<Pump>>,
@@ -95,6 +99,7 @@ impl Connection {
             news: parts.news,
             pump: parts.pump,
             driver: parts.driver,
+            behind: parts.behind,
             _closing: parts.closing,
             expires: parts.expires,
             idle_since: Mutex::new(Instant::now()),
@@ -132,6 +137,11 @@ impl Connection {
     /// Begins to send something that a call is about to wait for.
     pub(crate) fn hold(&self) -> Option<Hold> {
         self.pump.as_ref().map(Pump::hold)
+    }
+
+    /// What is known of it, if it stands before a pooler in transaction mode.
+    pub(crate) fn behind(&self) -> Option<&Behind> {
+        self.behind.as_ref()
     }
 
     pub(crate) fn statements(&self) -> std::sync::MutexGuard<'_, Statements> {

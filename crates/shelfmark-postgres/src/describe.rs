@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use shelfmark_core::sql::{Class, classify};
 use shelfmark_core::{DbColumn, DbType, Description, Error, ErrorKind, ParamSpec, Result};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type as PgType;
-use tokio_postgres::{Column, Row};
 
 use crate::connection::Connection;
 use crate::error::{Failure, Link};
+use crate::parsed::Column;
 use crate::statement::{declared_wishes, null_tested, parse};
 use crate::types;
 
@@ -33,16 +34,17 @@ pub(crate) async fn describe(
         ));
     }
     let told = null_tested(sql, specs);
-    let mut statement = parse(connection, sql, &told).await?;
+    let mut statement = parse(connection, sql, &told, false).await?;
     if let Some(wishes) = declared_wishes(&statement, specs, &told) {
-        match parse(connection, sql, &wishes).await {
+        match parse(connection, sql, &wishes, false).await {
             Ok(declared) => statement = declared,
             // It is text after all, and whoever compares the types with the declarations will say so.
             Err(failure) if failure.link == Link::Usable => {}
             Err(failure) => return Err(failure),
         }
     }
-    let origins = origins(connection, statement.columns()).await?;
+    let columns = statement.columns();
+    let origins = origins(connection, &columns).await?;
     Ok(Description {
         params: statement
             .params()
@@ -52,16 +54,15 @@ pub(crate) async fn describe(
                 fits: Some(types::param_fits(ty)),
             })
             .collect(),
-        columns: statement
-            .columns()
+        columns: columns
             .iter()
             .map(|column| {
                 let origin = place(column).and_then(|place| origins.get(&place));
                 DbColumn {
-                    name: column.name().to_owned(),
+                    name: column.name.clone(),
                     ty: DbType {
-                        name: types::name(column.type_()),
-                        fits: Some(types::column_fits(column.type_())),
+                        name: types::name(&column.ty),
+                        fits: Some(types::column_fits(&column.ty)),
                     },
                     origin: origin.map(|origin| (origin.table.clone(), origin.column.clone())),
                     nullable: origin.and_then(|origin| origin.nullable),
@@ -80,14 +81,15 @@ struct Origin {
 
 /// The table and the number in it that a result's column comes from.
 fn place(column: &Column) -> Option<(i64, i32)> {
-    Some((column.table_oid()?.into(), column.column_id()?.into()))
+    let (table, number) = column.place?;
+    Some((table.into(), number.into()))
 }
 
 async fn origins(
     connection: &Connection,
     columns: &[Column],
 ) -> Result<HashMap<(i64, i32), Origin>, Failure> {
-    let mut tables: Vec<u32> = columns.iter().filter_map(Column::table_oid).collect();
+    let mut tables: Vec<u32> = columns.iter().filter_map(|it| Some(it.place?.0)).collect();
     tables.sort_unstable();
     tables.dedup();
     if tables.is_empty() {

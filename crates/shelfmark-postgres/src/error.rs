@@ -180,6 +180,13 @@ fn classify(code: &str, said: &DbError) -> (ErrorKind, Option<String>) {
             ErrorKind::Connection,
             text("the server has too many connections"),
         ),
+        "26000" | "42P05" => (
+            ErrorKind::Other,
+            Some(format!(
+                "{}; behind PgBouncer with pool_mode=transaction set DATABASE_POOLER=transaction",
+                said.message()
+            )),
+        ),
         "53100" => (ErrorKind::Other, text("the server's disk is full")),
         "53200" => (ErrorKind::Other, text("the server is out of memory")),
         "25P03" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "40003" => (

@@ -93,9 +93,10 @@ impl Lane {
             bytes,
             deadline,
         } = prompt;
+        let sql = Arc::clone(&text.sql);
         let rows = async move {
             let client = connection.client();
-            client.query_raw(&prepared.statement, values).await
+            prepared.statement.send_encoded(client, &sql, values).await
         };
         let rows = Box::pin(rows.try_flatten_stream());
         self.queue.put(rows, text, bytes, now, deadline)

@@ -58,8 +58,10 @@ impl Drop for Reading<'_> {
 
 impl Lanes {
     /// As many as `settings` say, none of them open yet.
-    pub(crate) fn new(settings: &PoolSettings) -> Self {
-        let most = settings.lanes.unwrap_or_else(|| {
+    pub(crate) fn new(settings: &PoolSettings, is_behind: bool) -> Self {
+        // A pooler lends its connections for each of our statements anew, and has to be told the text each time.
+        let lanes = if is_behind { Some(0) } else { settings.lanes };
+        let most = lanes.unwrap_or_else(|| {
             let workers = Handle::current().metrics().num_workers();
             workers.min(MOST).min(settings.max / CONNECTIONS_PER_LANE)
         });

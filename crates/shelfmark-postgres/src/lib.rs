@@ -19,6 +19,17 @@
 //! leaves its place in the queue, and the server's `statement_timeout` bounds what runs. A statement that is late makes
 //! its lane take no more work, and those behind it move to the pool. A read whose lane is lost runs again there.
 //!
+//! # Behind a pooler
+//! With `Pooler::Transaction` a connection of ours has a connection of the server for one transaction at a time. Then no
+//! statement keeps a name there: each is parsed, bound and run in one request, with types that were learned by preparing
+//! it once per connection of ours, inside of a transaction. A schema that changes is learned again. There are no lanes;
+//! the server's `statement_timeout` is set by `SET LOCAL` in transactions, and elsewhere a statement has our own deadline
+//! and a cancel request. Migrations and listeners go to the server itself, where one is named, and are refused
+//! otherwise; so is what would stay in a session (`SET`, advisory locks, temporary tables). The setting
+//! `shelfmark.tenant` may be missing outside of a tenant's transaction instead of being empty. Over TLS the driver says
+//! goodbye behind a cancel request, and PgBouncer forgets it for that: there a dropped statement runs to its end, and
+//! its place is free after a second.
+//!
 //! # Tenants
 //! A transaction that is begun for a tenant has the setting `shelfmark.tenant` until its end. Everywhere else the setting
 //! is empty, on every connection, so a policy for numbers has to say what that means:
@@ -33,11 +44,14 @@
 //! messages, and `inbox` holds those that nobody has taken yet. `shared` takes a read to a `lane`, one
 //! of the `lanes`; `queue` is who waits there; and `cost` and `stateless` say which statements may go there.
 //!
+//! `behind` is what a pooler in transaction mode changes, and `parsed` a statement that has no name.
+//!
 //! The feature `tls` encrypts; without it `sslmode=require` and above are refused when the database is opened.
 //!
 //! No type of tokio-postgres is part of the public API.
 
 mod begin;
+mod behind;
 mod bind;
 mod cancel;
 #[cfg(feature = "tls")]
@@ -62,6 +76,7 @@ mod ledger;
 mod listen;
 mod maintenance;
 mod numeric;
+mod parsed;
 mod pool;
 mod pump;
 mod queue;

@@ -98,7 +98,7 @@ pub(crate) async fn listen(
     let opening = async {
         let connection = pool
             .connector
-            .connect_patiently(Purpose::Calls, deadline)
+            .connect_patiently(Purpose::Listening, deadline)
             .await?;
         subscribe(&connection, &inbox, &command, deadline)
             .await
@@ -232,7 +232,7 @@ impl Listening {
 
     async fn open(&self, pool: &Pool) -> Result<Connection, ConnectError> {
         let deadline = clock::after(pool.settings.acquire_timeout);
-        let connection = pool.connector.connect(Purpose::Calls, deadline).await?;
+        let connection = pool.connector.connect(Purpose::Listening, deadline).await?;
         let limit = deadline.min(clock::after(self.heartbeat.answer));
         subscribe(&connection, &self.inbox, &self.command, limit).await?;
         Ok(connection)

@@ -96,13 +96,13 @@ impl Pool {
             .map_err(|error| Error::new(ErrorKind::InvalidConfig).with_detail(error.to_string()))?;
         let pool = Arc::new(Pool {
             places,
+            lanes: Lanes::new(settings, connector.is_behind()),
             connector,
             settings: settings.clone(),
             holders: Holders::default(),
             freed: Notify::new(),
             tasks,
             texts: Texts::default(),
-            lanes: Lanes::new(settings),
             listeners: Listeners::default(),
             closed: AtomicBool::new(false),
             keeper: Keeper::default(),

@@ -2,6 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -11,11 +12,13 @@ use shelfmark_core::{Access, BoxFuture, Call, Error, Flow, Result, RowSink};
 use tokio::time::timeout_at;
 use tokio_postgres::RowStream;
 
-use crate::bind::{self, Bound, Refusal};
+use crate::behind::Behind;
+use crate::bind::{self, Refusal};
 use crate::clock;
 use crate::error::{self, Failure, Fate, Link};
 use crate::kept::Within;
 use crate::lease::{CHANGED, Lease};
+use crate::parsed::Parsed;
 use crate::pool::Pool;
 use crate::queue::Size;
 use crate::row::PgRow;
@@ -226,12 +229,26 @@ pub(crate) async fn begin<'w>(
         // stale cannot be replaced.
         connection.statements().forget(text.id);
     }
-    let prepared = prepared(connection, &text, &call.params, &call.specs, rules.control)
-        .await
-        .map_err(Begin::Failed)?;
+    if let Some(within) = within
+        && connection.behind().is_some()
+    {
+        // What is learned of a statement there is learned inside of the transaction.
+        within.opened(lease).await.map_err(Begin::Failed)?;
+    }
+    let prepared = prepared(
+        connection,
+        &text,
+        &call.params,
+        &call.specs,
+        rules.control,
+        rules.in_transaction,
+    )
+    .await
+    .map_err(Begin::Failed)?;
     bind::check(call, prepared.statement.params().len())
         .map_err(|error| Begin::Failed(Failure::unsent(error)))?;
-    if text.leaves_state || call.access == Access::Session {
+    // Behind a pooler, what would leave something there is refused.
+    if connection.behind().is_none() && (text.leaves_state || call.access == Access::Session) {
         lease.note(CHANGED);
     }
     // Alone it would do nothing but answer.
@@ -243,14 +260,10 @@ pub(crate) async fn begin<'w>(
     }
     let written = connection.bytes_written();
     let sent = Instant::now();
-    let values = call
-        .params
-        .iter()
-        .enumerate()
-        .map(|(index, value)| Bound { value, index });
     let mut question = MaybeDone::Gone;
     let answer = {
-        let mut sending = pin!(connection.client().query_raw(&prepared.statement, values));
+        let client = connection.client();
+        let mut sending = pin!(prepared.statement.send(client, &text.sql, &call.params));
         let at_once = futures_util::poll!(sending.as_mut());
         if let Some(within) = within {
             within.note_sent();
@@ -273,20 +286,41 @@ pub(crate) async fn begin<'w>(
         }
     };
     match answer {
-        Ok(rows) => Ok(Begun {
-            text,
-            prepared,
-            sent,
-            rows,
-            question,
-        }),
+        Ok(rows) => {
+            prepared.has_run.store(true, Ordering::Relaxed);
+            Ok(Begun {
+                text,
+                prepared,
+                sent,
+                rows,
+                question,
+            })
+        }
         Err(error) => {
             if let Some(refusal) = refusal(&error) {
-                return Err(Begin::Failed(Failure::unsent(
-                    refusal.into_error(call, rules.by_row),
-                )));
+                let failure = Failure::unsent(refusal.into_error(call, rules.by_row));
+                // What is known of the types may be what the schema was.
+                let outdated = connection.behind().is_some()
+                    && !rules.in_transaction
+                    && prepared.has_run.load(Ordering::Relaxed);
+                if outdated {
+                    connection.statements().forget(text.id);
+                    return Err(Begin::Stale(failure));
+                }
+                return Err(Begin::Failed(failure));
             }
-            let stale = error::is_stale(&error);
+            if connection.behind().is_some() && Behind::is_astray(&error) {
+                connection.kill();
+                return Err(Begin::Failed(Failure {
+                    error: error::lost(true, error.code().map(|code| code.code().to_owned())),
+                    link: Link::Lost,
+                    fate: Fate::Other,
+                }));
+            }
+            let stale = match connection.behind() {
+                None => error::is_stale(&error),
+                Some(_) => prepared.has_run.load(Ordering::Relaxed) && Behind::is_outdated(&error),
+            };
             let sent = connection.bytes_written() != written;
             let failure = Failure::from_driver(error, sent, connection);
             Err(if stale {
@@ -393,7 +427,7 @@ async fn read(
     } else if learns {
         text.cost.observe_too_large();
     }
-    receiver.start();
+    receiver.start(None);
     Ok(match receiver.refused {
         Some(error) => End::Refused {
             error,
@@ -416,7 +450,7 @@ pub(crate) fn hand_over(
         wants: true,
         refused: None,
     };
-    receiver.start();
+    receiver.start(rows.first());
     for row in rows {
         receiver.receive(row);
     }
@@ -434,13 +468,14 @@ struct Receiver<'r> {
 }
 
 impl Receiver<'_> {
-    fn start(&mut self) {
+    /// Tells the sink of the columns: those of `row`, if there is one.
+    fn start(&mut self, row: Option<&tokio_postgres::Row>) {
         if self.started {
             return;
         }
         self.started = true;
         if let Some(sink) = &mut self.sink
-            && let Err(error) = sink.start(&column_names(self.prepared))
+            && let Err(error) = sink.start(&column_names(self.prepared, row))
         {
             self.refused = Some(error);
             self.wants = false;
@@ -448,7 +483,7 @@ impl Receiver<'_> {
     }
 
     fn receive(&mut self, row: &tokio_postgres::Row) {
-        self.start();
+        self.start(Some(row));
         let Some(sink) = &mut self.sink else { return };
         if !self.wants {
             return;
@@ -464,12 +499,13 @@ impl Receiver<'_> {
     }
 }
 
-/// The names of a statement's columns.
-pub(crate) fn column_names(prepared: &Prepared) -> Vec<&str> {
-    prepared
-        .statement
-        .columns()
-        .iter()
-        .map(|column| column.name())
-        .collect()
+/// The names of a statement's columns: those of a row, if there is one, where nobody keeps the statement as it was.
+pub(crate) fn column_names<'p>(
+    prepared: &'p Prepared,
+    row: Option<&'p tokio_postgres::Row>,
+) -> Vec<&'p str> {
+    match (&prepared.statement, row) {
+        (Parsed::Unnamed { .. }, Some(row)) => row.columns().iter().map(|it| it.name()).collect(),
+        (statement, _) => statement.column_names(),
+    }
 }

@@ -91,6 +91,7 @@ async fn on_lane(
                 &call.params,
                 &call.specs,
                 Control::Refused,
+                false,
             );
             let Ok(answer) = timeout(PREPARE_LIMIT, preparing).await else {
                 return Outcome::Pool;

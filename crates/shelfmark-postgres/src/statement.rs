@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use shelfmark_core::sql::{TokenKind, tokenize};
 use shelfmark_core::{ParamSpec, ValueRef};
-use tokio_postgres::Statement;
 use tokio_postgres::types::{Oid, Type as PgType};
 
+use crate::behind;
 use crate::connection::Connection;
 use crate::error::Failure;
+use crate::parsed::Parsed;
 use crate::texts::{ByNumber, Control, Text};
 use crate::types;
 
@@ -21,7 +23,9 @@ const MAX_TYPINGS: usize = 8;
 /// A statement that the server has parsed.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) statement: Statement,
+    pub(crate) statement: Parsed,
+    /// Whether it has been run as it is known; then a type that no longer fits is the schema's, which has changed.
+    pub(crate) has_run: AtomicBool,
     /// The types that the server was told from the start, since it could not tell them.
     told: Vec<PgType>,
     /// The types that were asked for by values, which tell the typings of one text apart; zero where the server
@@ -110,6 +114,7 @@ pub(crate) async fn prepared(
     params: &[ValueRef<'_>],
     specs: &[ParamSpec],
     control: Control,
+    in_transaction: bool,
 ) -> Result<Arc<Prepared>, Failure> {
     let declared = connection
         .statements()
@@ -118,7 +123,10 @@ pub(crate) async fn prepared(
         Some(prepared) => prepared,
         None => {
             text.check(control).map_err(Failure::unsent)?;
-            prepare_declared(connection, text, specs).await?
+            if connection.behind().is_some() {
+                text.check_behind().map_err(Failure::unsent)?;
+            }
+            prepare_declared(connection, text, specs, in_transaction).await?
         }
     };
     let Some(wishes) = asked_by_values(&declared, params) else {
@@ -129,7 +137,7 @@ pub(crate) async fn prepared(
     match typed {
         Some(prepared) => Ok(prepared),
         None => {
-            let statement = parse(connection, &text.sql, &wishes).await?;
+            let statement = parse(connection, &text.sql, &wishes, in_transaction).await?;
             Ok(keep(connection, text, statement, Vec::new(), asked))
         }
     }
@@ -149,11 +157,12 @@ async fn prepare_declared(
     connection: &Connection,
     text: &Text,
     specs: &[ParamSpec],
+    in_transaction: bool,
 ) -> Result<Arc<Prepared>, Failure> {
     let told = null_tested(&text.sql, specs);
-    let mut statement = parse(connection, &text.sql, &told).await?;
+    let mut statement = parse(connection, &text.sql, &told, in_transaction).await?;
     if let Some(wishes) = declared_wishes(&statement, specs, &told) {
-        statement = parse(connection, &text.sql, &wishes).await?;
+        statement = parse(connection, &text.sql, &wishes, in_transaction).await?;
     }
     Ok(keep(connection, text, statement, told, Vec::new()))
 }
@@ -165,7 +174,7 @@ fn asked_oid(ty: &PgType) -> Oid {
 /// The types to ask for, where the server took a declared parameter for text only because it had to take it for
 /// something. `told` is what was asked for the first time.
 pub(crate) fn declared_wishes(
-    inferred: &Statement,
+    inferred: &Parsed,
     specs: &[ParamSpec],
     told: &[PgType],
 ) -> Option<Vec<PgType>> {
@@ -224,12 +233,24 @@ pub(crate) fn null_tested(sql: &str, specs: &[ParamSpec]) -> Vec<PgType> {
     if any { told } else { Vec::new() }
 }
 
-/// Has the server parse `sql`.
+/// Has the server parse `sql`; only behind a pooler does it matter whether that happens `in_transaction`.
 pub(crate) async fn parse(
     connection: &Connection,
     sql: &str,
     types: &[PgType],
-) -> Result<Statement, Failure> {
+    in_transaction: bool,
+) -> Result<Parsed, Failure> {
+    if let Some(behind) = connection.behind() {
+        let learning = behind::learn(
+            connection,
+            behind,
+            sql,
+            types,
+            in_transaction,
+            Parsed::unnamed,
+        );
+        return learning.await;
+    }
     let mut lookup = LookupUnknown {
         connection,
         done: false,
@@ -243,18 +264,19 @@ pub(crate) async fn parse(
     let mut seen = statement.params().iter().chain(columns);
     // The driver looks up what is not built in.
     lookup.done = seen.all(|ty| PgType::from_oid(ty.oid()).is_some());
-    Ok(statement)
+    Ok(Parsed::Named(statement))
 }
 
 fn keep(
     connection: &Connection,
     text: &Text,
-    statement: Statement,
+    statement: Parsed,
     told: Vec<PgType>,
     asked: Vec<Oid>,
 ) -> Arc<Prepared> {
     let prepared = Arc::new(Prepared {
         statement,
+        has_run: AtomicBool::new(false),
         told,
         asked,
     });

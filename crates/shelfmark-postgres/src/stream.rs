@@ -105,7 +105,12 @@ impl Tied {
         if let Tied::Occupied(occupied, _) = self {
             occupied.begin();
         }
-        self.lease()?.note(RUNNING | UNLIMITED);
+        let lease = self.lease()?;
+        // What is set behind a pooler ends with its transaction.
+        lease.note(match lease.connection().behind() {
+            Some(_) => RUNNING,
+            None => RUNNING | UNLIMITED,
+        });
         Ok(())
     }
 
@@ -118,7 +123,11 @@ impl Tied {
                 None => {
                     lease.clear(RUNNING);
                     // Sent without waiting: whatever comes next on the connection comes behind it.
-                    send(lease, "RESET statement_timeout");
+                    match (lease.connection().behind(), &*self) {
+                        (None, _) => send(lease, "RESET statement_timeout"),
+                        (Some(behind), Tied::Occupied(..)) => send(lease, &behind.limit()),
+                        (Some(_), Tied::Lease(..)) => {}
+                    }
                     lease.clear(UNLIMITED);
                 }
             }
@@ -200,7 +209,12 @@ async fn start(tied: &mut Tied, call: &Call<'_>, rules: Rules) -> Result<Begun<'
     tied.begin().map_err(Failure::unsent)?;
     loop {
         let lease = tied.lease().map_err(Failure::unsent)?;
-        send(lease, "SET statement_timeout = 0");
+        match lease.connection().behind() {
+            None => send(lease, "SET statement_timeout = 0"),
+            Some(_) if rules.in_transaction => send(lease, "SET LOCAL statement_timeout = 0"),
+            // It has no deadline of the server's there, unless its user has one.
+            Some(_) => {}
+        }
         let failure = match begin(lease, call, rules, None).await {
             Ok(begun) => return Ok(begun),
             Err(Begin::Failed(failure)) => failure,
@@ -330,7 +344,7 @@ impl Open {
                 Ok(Some(row)) => row,
                 Ok(None) => {
                     if self.wants {
-                        self.start()?;
+                        self.start(None)?;
                     }
                     self.tied.end(None);
                     if let Some(error) = self.refused.take() {
@@ -355,7 +369,10 @@ impl Open {
                 continue;
             }
             bytes += row.raw_size_bytes();
-            match self.start().and_then(|()| self.sink.row(&PgRow(&row))) {
+            match self
+                .start(Some(&row))
+                .and_then(|()| self.sink.row(&PgRow(&row)))
+            {
                 Ok(Flow::More) => {}
                 Ok(Flow::Enough) => self.wants = false,
                 // What only reads is stopped when the stream is dropped; what writes is done all the same.
@@ -372,10 +389,10 @@ impl Open {
         }
     }
 
-    fn start(&mut self) -> Result<()> {
+    fn start(&mut self, row: Option<&tokio_postgres::Row>) -> Result<()> {
         if !self.started {
             self.started = true;
-            self.sink.start(&column_names(&self.prepared))?;
+            self.sink.start(&column_names(&self.prepared, row))?;
         }
         Ok(())
     }

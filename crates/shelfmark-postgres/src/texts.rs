@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use shelfmark_core::sql::{Class, TokenKind, classify, tokenize};
 use shelfmark_core::{Error, ErrorKind, Result};
 
+use crate::behind::{self, needs_session};
 use crate::cost::Cost;
 use crate::stateless::is_stateless;
 
@@ -31,6 +32,8 @@ pub(crate) struct Text {
     pub(crate) cost: Cost,
     controls_transactions: bool,
     copies: bool,
+    /// What in it needs a session beyond its transaction.
+    needs_session: Option<&'static str>,
 }
 
 /// Whether a statement may begin and end transactions.
@@ -52,6 +55,9 @@ impl Text {
             cost: Cost::default(),
             controls_transactions: class == Class::TransactionControl,
             copies: copies_through_the_client(sql),
+            needs_session: (class == Class::Session)
+                .then(|| needs_session(sql))
+                .flatten(),
             sql: Arc::clone(sql),
         }
     }
@@ -70,6 +76,14 @@ impl Text {
             ));
         }
         Ok(())
+    }
+
+    /// Refuses what must not be sent through a pooler in transaction mode, where others would find what it leaves.
+    pub(crate) fn check_behind(&self) -> Result<()> {
+        match self.needs_session {
+            Some(what) => Err(behind::refused(what)),
+            None => Ok(()),
+        }
     }
 }
 

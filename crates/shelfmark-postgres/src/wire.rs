@@ -289,7 +289,8 @@ impl AsyncWrite for SharedWire {
         self.with(|wire| wire.poll_flush(cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with(|wire| wire.poll_shutdown(cx))
+    /// Leaves it open until it is dropped: PgBouncer forgets a cancel request whose sender has closed its side.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }

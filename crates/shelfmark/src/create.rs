@@ -39,6 +39,9 @@ async fn create(config: &DatabaseConfig, target: &PostgresTarget) -> Result<()> 
     beside.pool.min = 0;
     let mut target_beside = target.clone();
     MAINTENANCE.clone_into(&mut target_beside.database);
+    if let Some(direct) = &mut target_beside.direct {
+        MAINTENANCE.clone_into(&mut direct.database);
+    }
     beside.target = Target::Postgres(target_beside);
     let engine = crate::connect::connect(&beside).await?;
     // A name cannot be a parameter. It comes from the configuration, and as an identifier it can say nothing else.

@@ -8,7 +8,8 @@ mod steps;
 use std::future::Future;
 use std::ops::Deref;
 
-use shelfmark::{DatabaseConfig, Db, Migration, Misuse};
+use shelfmark::config::Pooler;
+use shelfmark::{DatabaseConfig, Db, Migration, Misuse, Target};
 
 pub use steps::Steps;
 
@@ -33,8 +34,12 @@ pub struct Ground {
     url: String,
     /// Kept for their `Drop`.
     _folder: Option<tempfile::TempDir>,
+    _pooler: Option<test_postgres::Pooler>,
     _database: Option<test_postgres::TestDatabase>,
 }
+
+/// Set to anything, the cases on PostgreSQL run through PgBouncer in transaction mode, each through one of its own.
+const THROUGH_A_POOLER: &str = "TEST_THROUGH_POOLER";
 
 impl Deref for Ground {
     type Target = Db;
@@ -64,12 +69,27 @@ impl Ground {
                 (database.url().to_owned(), None, Some(database))
             }
         };
-        let config = DatabaseConfig::from_url(&url)?.with_misuse(Misuse::Error);
+        let mut config = DatabaseConfig::from_url(&url)?.with_misuse(Misuse::Error);
+        let mut pooler = None;
+        if let Some(database) = &database
+            && std::env::var_os(THROUGH_A_POOLER).is_some_and(|set| !set.is_empty())
+        {
+            let started = test_postgres::Pooler::start(database.url(), &[])?;
+            let direct = config.target;
+            config = DatabaseConfig::from_url(&started.url(database.name()))?
+                .with_misuse(Misuse::Error)
+                .with_pooler(Pooler::Transaction);
+            if let Target::Postgres(direct) = direct {
+                config = config.with_direct(direct);
+            }
+            pooler = Some(started);
+        }
         let db = Db::connect(config).await?;
         Ok(Ground {
             db,
             url,
             _folder: folder,
+            _pooler: pooler,
             _database: database,
         })
     }

@@ -17,6 +17,9 @@ mod database;
 #[cfg(feature = "databases")]
 mod database_url;
 mod place;
+#[cfg(feature = "databases")]
+mod pooler;
+mod pooler_program;
 mod postmaster;
 mod process;
 mod programs;
@@ -26,6 +29,9 @@ mod watchdog;
 
 #[cfg(feature = "databases")]
 pub use database::TestDatabase;
+#[cfg(feature = "databases")]
+pub use pooler::Pooler;
+pub use pooler_program::{PoolerProgram, PoolerProgramMissing};
 pub use process::{Process, processes};
 pub use programs::{Programs, ProgramsError};
 pub use server::Server;

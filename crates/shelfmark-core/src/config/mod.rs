@@ -110,6 +110,21 @@ pub struct PostgresTarget {
     pub connect_timeout: Duration,
     /// Command-line options of the session, as libpq's `options`.
     pub options: Option<String>,
+    /// What stands between us and the server (default: nothing that matters).
+    pub pooler: Pooler,
+    /// The server itself, past its pooler, for what needs a session: migrations and `LISTEN`.
+    pub direct: Option<Box<PostgresTarget>>,
+}
+
+/// A pooler between us and the server, such as PgBouncer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Pooler {
+    /// None, or one that keeps a connection of the server for each of ours, as PgBouncer's `pool_mode=session`.
+    #[default]
+    None,
+    /// One that lends a connection of the server for each transaction, as PgBouncer's `pool_mode=transaction`.
+    Transaction,
 }
 
 impl PostgresTarget {
@@ -131,6 +146,8 @@ impl PostgresTarget {
             application_name: "shelfmark".to_owned(),
             connect_timeout: Duration::from_secs(10),
             options: None,
+            pooler: Pooler::None,
+            direct: None,
         }
     }
 }
@@ -278,6 +295,25 @@ impl DatabaseConfig {
     #[must_use = "the configuration is returned, not changed in place"]
     pub fn with_cache_notify(mut self, notify: bool) -> Self {
         self.cache_notify = notify;
+        self
+    }
+
+    /// Says what stands between us and a PostgreSQL server. Without effect on SQLite.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_pooler(mut self, pooler: Pooler) -> Self {
+        if let Target::Postgres(target) = &mut self.target {
+            target.pooler = pooler;
+        }
+        self
+    }
+
+    /// Names the PostgreSQL server itself, past its pooler, for what needs a session: migrations and `LISTEN`. Without
+    /// effect on SQLite.
+    #[must_use = "the configuration is returned, not changed in place"]
+    pub fn with_direct(mut self, direct: PostgresTarget) -> Self {
+        if let Target::Postgres(target) = &mut self.target {
+            target.direct = Some(Box::new(direct));
+        }
         self
     }
 

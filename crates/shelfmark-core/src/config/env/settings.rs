@@ -9,20 +9,22 @@ use super::super::limits::{
 };
 use super::super::nearest::nearest;
 use super::super::problems::{Problems, shown};
-use super::super::{DatabaseConfig, Misuse};
-use super::family;
+use super::super::{DatabaseConfig, Misuse, Pooler, PostgresTarget, Target, url};
 use super::source::Source;
+use super::{default_user, family};
 
 /// Every variable of this file, for the search of slips.
 pub(super) const NAMES: &[&str] = &[
     "DATABASE_ACQUIRE_TIMEOUT",
     "DATABASE_CACHE_NOTIFY",
+    "DATABASE_DIRECT_URL",
     "DATABASE_ECHO",
     "DATABASE_IDLE_TIMEOUT",
     "DATABASE_LANES",
     "DATABASE_MAX_LIFETIME",
     "DATABASE_MAX_OVERFLOW",
     "DATABASE_MISUSE",
+    "DATABASE_POOLER",
     "DATABASE_POOL_MAX",
     "DATABASE_POOL_MIN",
     "DATABASE_PRE_PING",
@@ -48,6 +50,8 @@ pub(super) struct Settings {
     echo: Option<bool>,
     misuse: Option<Misuse>,
     cache_notify: Option<bool>,
+    pooler: Option<Pooler>,
+    direct: Option<PostgresTarget>,
     /// Whether the maximum is given wrongly, so that nothing can be compared with it.
     pool_max_is_faulty: bool,
 }
@@ -74,6 +78,8 @@ impl Settings {
             echo: read.switch("DATABASE_ECHO"),
             misuse: read.misuse("DATABASE_MISUSE"),
             cache_notify: read.switch("DATABASE_CACHE_NOTIFY"),
+            pooler: read.pooler("DATABASE_POOLER"),
+            direct: read.server("DATABASE_DIRECT_URL"),
         }
     }
 
@@ -120,6 +126,10 @@ impl Settings {
         config.echo = self.echo.unwrap_or(config.echo);
         config.misuse = self.misuse.unwrap_or(config.misuse);
         config.cache_notify = self.cache_notify.unwrap_or(config.cache_notify);
+        if let Target::Postgres(target) = &mut config.target {
+            target.pooler = self.pooler.unwrap_or(target.pooler);
+            target.direct = self.direct.map(Box::new).or(target.direct.take());
+        }
         config
     }
 }
@@ -230,6 +240,36 @@ impl<'a> Reader<'a> {
             "error" => Some(Misuse::Error),
             _ => self.wrong(name, value, "is neither warn nor error", "error"),
         }
+    }
+
+    fn pooler(&mut self, name: &str) -> Option<Pooler> {
+        let value = self.value(name)?;
+        match value.to_ascii_lowercase().as_str() {
+            "none" | "session" => Some(Pooler::None),
+            "transaction" => Some(Pooler::Transaction),
+            _ => {
+                let what = "is no mode of a pooler: none, session or transaction";
+                self.wrong(name, value, what, "transaction")
+            }
+        }
+    }
+
+    /// The URL of a PostgreSQL server; a refusal shows nothing of it.
+    fn server(&mut self, name: &str) -> Option<PostgresTarget> {
+        const EXAMPLE: &str = "postgres://user:password@host:5432/name";
+        let value = self.value(name)?;
+        match url::parse(value, default_user(self.source).as_deref()) {
+            Ok(Target::Postgres(target)) => return Some(target),
+            Ok(_) => self.problems.push(
+                name,
+                "is no URL of a PostgreSQL server",
+                format_args!("{name}={EXAMPLE}"),
+            ),
+            Err(refusal) => self
+                .problems
+                .push(name, refusal, format_args!("{name}={EXAMPLE}")),
+        }
+        None
     }
 }
 

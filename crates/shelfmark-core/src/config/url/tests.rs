@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::{PostgresTarget, Secret, SslMode, Target};
+use super::super::{Pooler, PostgresTarget, Secret, SslMode, Target};
 use super::{Refusal, parse};
 use crate::error::ErrorKind;
 
@@ -86,6 +86,8 @@ fn every_part_of_a_server_is_read() {
         application_name: "catalog+1".to_owned(),
         connect_timeout: Duration::from_secs(3),
         options: Some("-c search_path=films".to_owned()),
+        pooler: Pooler::None,
+        direct: None,
     };
     for scheme in ["postgres", "postgresql", "PostgreSQL"] {
         let url = format!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::super::Misuse;
+use super::super::super::{Misuse, Pooler};
 use super::super::{family, settings};
 use super::*;
 
@@ -39,6 +39,28 @@ fn every_setting_is_read() {
     assert!(config.echo);
     assert_eq!(config.misuse, Misuse::Error);
     assert!(!config.cache_notify);
+}
+
+#[test]
+fn a_pooler_and_the_way_past_it_are_of_a_server_alone() {
+    let pooler = [
+        ("DATABASE_POOLER", "Transaction"),
+        ("DATABASE_DIRECT_URL", "postgres://app:secret@db:5432/films"),
+    ];
+    let behind = [
+        &[("DATABASE_URL", "postgres://app@pooler:6432/films")][..],
+        &pooler,
+    ]
+    .concat();
+    let Target::Postgres(target) = config(&behind).unwrap().target else {
+        panic!("no server");
+    };
+    assert_eq!(target.pooler, Pooler::Transaction);
+    let direct = target.direct.unwrap();
+    assert_eq!(direct.hosts, [("db".to_owned(), 5432)]);
+    assert_eq!(direct.password, Some(Secret::new("secret")));
+    let beside = [&[("DATABASE_URL", "memory:")][..], &pooler].concat();
+    assert_eq!(config(&beside).unwrap().target, Target::Memory);
 }
 
 #[test]
@@ -159,6 +181,18 @@ fn a_wrong_switch_is_refused_with_its_problem_and_an_example() {
             "DATABASE_MISUSE",
             "off",
             "\"off\" is neither warn nor error; for example DATABASE_MISUSE=error",
+        ),
+        (
+            "DATABASE_POOLER",
+            "statement",
+            "\"statement\" is no mode of a pooler: none, session or transaction; for example \
+             DATABASE_POOLER=transaction",
+        ),
+        (
+            "DATABASE_DIRECT_URL",
+            "memory:",
+            "is no URL of a PostgreSQL server; for example \
+             DATABASE_DIRECT_URL=postgres://user:password@host:5432/name",
         ),
     ] {
         assert_eq!(refused_setting(name, value), format!("{name}: {text}"));
