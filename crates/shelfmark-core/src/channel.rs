@@ -17,8 +17,10 @@ use crate::cache::{Evictions, QueryCache};
 use crate::clock::Clock;
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind, Result};
+use crate::executor::Handle;
 use crate::notice::Notice;
 use crate::pool::PoolStatus;
+use crate::position::{Position, ReadFrom};
 use crate::row::RowSink;
 use crate::statement::{Access, Statement};
 use crate::tenant::Tenant;
@@ -212,6 +214,11 @@ pub trait Channel: Send + Sync + 'static {
         None
     }
 
+    /// The handle for what a cache keeps, whose reads see all that was answered; `None` where those of this one do.
+    fn fresh(&self) -> Option<&Handle> {
+        None
+    }
+
     /// A channel for one call after which `evictions` are dropped from the cache; `None` where it is this one, which has
     /// taken note of them or has no cache.
     fn evicting(&self, evictions: Evictions) -> Option<Arc<dyn Channel>> {
@@ -308,7 +315,7 @@ pub trait Maintenance: Channel {
     fn script<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>>;
 }
 
-/// One kind of database, opened.
+/// One kind of database, opened. As a channel it is the primary, where there are several servers.
 pub trait Engine: Channel {
     /// Opens a transaction.
     fn begin(&self, options: BeginOptions) -> BoxFuture<'_, Result<Arc<dyn Session>>>;
@@ -323,6 +330,34 @@ pub trait Engine: Channel {
         sql: &'a str,
         specs: &'a [ParamSpec],
     ) -> BoxFuture<'a, Result<Description>>;
+
+    /// As [`fetch`](Channel::fetch), for a single statement that reads: answered from where `from` says. Where there are
+    /// no replicas, all reads are answered alike.
+    fn read<'a>(
+        &'a self,
+        from: ReadFrom,
+        call: Call<'a>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        let _ = from;
+        self.fetch(call, sink)
+    }
+
+    /// As [`stream`](Channel::stream), for a single statement that reads: answered from where `from` says.
+    fn read_stream<'a>(
+        &'a self,
+        from: ReadFrom,
+        call: Call<'a>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
+        let _ = from;
+        self.stream(call, sink)
+    }
+
+    /// How far the database has come, with all that was answered before; empty where every read sees that.
+    fn position(&self) -> BoxFuture<'_, Result<Position>> {
+        Box::pin(async { Ok(Position::default()) })
+    }
 
     /// One round trip.
     fn ping(&self) -> BoxFuture<'_, Result<()>>;

@@ -52,6 +52,13 @@ impl Handle {
         }
     }
 
+    /// The handle for what a cache keeps: its reads see all that was answered before they began.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn fresh(&self) -> &Handle {
+        self.0.fresh().unwrap_or(self)
+    }
+
     /// `evictions`, of the handle's tenant alone where it belongs to one.
     #[doc(hidden)]
     #[must_use]

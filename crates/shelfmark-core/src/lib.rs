@@ -16,6 +16,7 @@ pub mod filter;
 mod notice;
 mod page;
 pub mod pool;
+mod position;
 pub mod render;
 mod repeated;
 mod row;
@@ -44,6 +45,7 @@ pub use page::{
     Cursor, Direction, OffsetRequest, Page, PageRequest, Paging, Slice, Sort, SortBy, SortColumn,
     SortKey, SortText, Sorted,
 };
+pub use position::{Position, ReadFrom};
 pub use row::{ColumnSpec, Flow, FromRow, RawRow, Row, RowSink, column_called, column_map};
 pub use statement::{Access, Rendered, STATEMENTS, Sample, Statement, Written};
 pub use tenant::Tenant;

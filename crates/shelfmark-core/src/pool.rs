@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::position::Position;
 
 /// A pool at one moment.
 #[derive(Clone, Debug)]
@@ -27,6 +28,64 @@ pub struct PoolStatus {
     pub listeners: usize,
     /// Who holds what, longest first.
     pub holders: Vec<Holder>,
+    /// Connections that reads share, which are none of `max`, `open` or `in_use`. SQLite has none.
+    pub lanes: LaneStatus,
+    /// The replicas, in the order of the configuration.
+    pub replicas: Vec<ReplicaStatus>,
+}
+
+/// The connections to PostgreSQL that quick reads of many tasks share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LaneStatus {
+    /// The most there may be.
+    pub max: usize,
+    /// Those that are open.
+    pub open: usize,
+    /// Reads that were sent there and are not answered yet.
+    pub in_flight: usize,
+}
+
+impl LaneStatus {
+    /// These numbers.
+    #[must_use]
+    pub fn new(max: usize, open: usize, in_flight: usize) -> Self {
+        LaneStatus {
+            max,
+            open,
+            in_flight,
+        }
+    }
+}
+
+/// A replica at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ReplicaStatus {
+    /// Its connections and lanes, with its place in `engine`.
+    pub pool: PoolStatus,
+    /// Reads under way there.
+    pub reading: usize,
+    /// How far it had come when it was asked last; empty when it never answered.
+    pub position: Position,
+    /// How late it was then, to about a second; `None` while that is not known.
+    pub lag: Option<Duration>,
+    /// Why no read goes there, if none does: `it is 12s behind the primary`.
+    pub passed_over: Option<String>,
+}
+
+impl ReplicaStatus {
+    /// A replica that was never asked.
+    #[must_use]
+    pub fn new(pool: PoolStatus, reading: usize) -> Self {
+        ReplicaStatus {
+            pool,
+            reading,
+            position: Position::default(),
+            lag: None,
+            passed_over: None,
+        }
+    }
 }
 
 impl PoolStatus {
@@ -42,6 +101,8 @@ impl PoolStatus {
             waiting,
             listeners: 0,
             holders: Vec::new(),
+            lanes: LaneStatus::default(),
+            replicas: Vec::new(),
         }
     }
 
@@ -56,6 +117,20 @@ impl PoolStatus {
     #[must_use]
     pub fn with_listeners(mut self, listeners: usize) -> Self {
         self.listeners = listeners;
+        self
+    }
+
+    /// Adds the lanes.
+    #[must_use]
+    pub fn with_lanes(mut self, lanes: LaneStatus) -> Self {
+        self.lanes = lanes;
+        self
+    }
+
+    /// Adds the replicas.
+    #[must_use]
+    pub fn with_replicas(mut self, replicas: Vec<ReplicaStatus>) -> Self {
+        self.replicas = replicas;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use shelfmark_core::config::{PoolSettings, Pooler, PostgresTarget};
@@ -42,6 +42,8 @@ pub(crate) struct Connector {
     attempts: Semaphore,
     /// Whether a connection has ever been opened: from then on refused credentials are the server's fault.
     proven: AtomicBool,
+    /// How many connections have been opened; counted before anyone gets them.
+    opened: AtomicU64,
     tasks: Tasks,
     /// The way past the pooler, for what needs a session.
     direct: Option<Box<Connector>>,
@@ -128,6 +130,7 @@ impl Connector {
             max_lifetime: settings.max_lifetime,
             attempts: Semaphore::new(ATTEMPTS),
             proven: AtomicBool::new(false),
+            opened: AtomicU64::new(0),
             tasks,
         })
     }
@@ -141,6 +144,11 @@ impl Connector {
             .map(|(host, port)| shown(host, *port))
             .collect();
         format!("{}/{}", hosts.join(","), self.target.database)
+    }
+
+    /// How many connections have been opened so far.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Acquire)
     }
 
     /// Opens a connection: one attempt at each host, in order, until one answers.
@@ -169,6 +177,7 @@ impl Connector {
             match self.connect_host(host, *port, &place, purpose, limit).await {
                 Ok(connection) => {
                     self.proven.store(true, Ordering::Release);
+                    self.opened.fetch_add(1, Ordering::AcqRel);
                     return Ok(connection);
                 }
                 Err(error) => last = Some(error),

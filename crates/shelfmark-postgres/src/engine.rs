@@ -8,7 +8,7 @@ use shelfmark_core::config::{PoolSettings, PostgresTarget};
 use shelfmark_core::pool::PoolStatus;
 use shelfmark_core::{
     Access, BeginOptions, BoxFuture, BoxStream, Call, Channel, Description, Dialect, Engine,
-    Maintenance, Notice, ParamSpec, Result, RowSink, Session, Type, ValueRef,
+    Maintenance, Notice, ParamSpec, Position, ReadFrom, Result, RowSink, Session, Type, ValueRef,
 };
 use tokio::time::timeout;
 
@@ -21,6 +21,9 @@ use crate::keeper::fill_up;
 use crate::listen::{self, Heartbeat};
 use crate::maintenance::PgMaintenance;
 use crate::pool::Pool;
+use crate::reading::Servers;
+use crate::replicas::Replicas;
+use crate::report;
 use crate::run::{Rules, pooled};
 use crate::session::PgSession;
 use crate::shared;
@@ -39,6 +42,8 @@ pub struct PostgresEngine {
     stream_idle_limit: Duration,
     /// When a listener's connection is asked whether it lives.
     heartbeat: Heartbeat,
+    /// Servers that answer reads as well.
+    replicas: Option<Arc<Replicas>>,
 }
 
 impl PostgresEngine {
@@ -68,6 +73,42 @@ impl PostgresEngine {
             limit: statement_timeout,
             stream_idle_limit: stream::IDLE_LIMIT,
             heartbeat: Heartbeat::default(),
+            replicas: None,
+        })
+    }
+
+    /// Spreads single reads over `targets`, which follow the server of this engine by streaming replication; one that is
+    /// later than `max_lag` is passed over. Each has a pool like the engine's own.
+    ///
+    /// Waits up to two seconds for what they say of themselves. One that is away is no error: it is tried again.
+    ///
+    /// # Errors
+    /// `InvalidConfig` when a setting of a target cannot be kept.
+    ///
+    /// # Cancel safety
+    /// Dropped, it closes what it has opened.
+    pub async fn with_replicas(
+        self,
+        targets: &[PostgresTarget],
+        max_lag: Duration,
+    ) -> Result<Self> {
+        if targets.is_empty() {
+            return Ok(self);
+        }
+        let replicas = Replicas::open(&self.pool, targets, max_lag, self.limit).await?;
+        Ok(PostgresEngine {
+            replicas: Some(replicas),
+            ..self
+        })
+    }
+
+    /// The servers that a read may go to, where there is a choice.
+    fn servers(&self) -> Option<Servers<'_>> {
+        Some(Servers {
+            primary: &self.pool,
+            replicas: self.replicas.as_deref()?,
+            limit: self.limit,
+            stream_idle_limit: self.stream_idle_limit,
         })
     }
 
@@ -224,6 +265,34 @@ impl Engine for PostgresEngine {
         })
     }
 
+    fn read<'a>(
+        &'a self,
+        from: ReadFrom,
+        call: Call<'a>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxFuture<'a, Result<Box<dyn RowSink>>> {
+        match self.servers() {
+            Some(servers) => Box::pin(async move { servers.fetch(from, &call, sink).await }),
+            None => self.fetch(call, sink),
+        }
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        from: ReadFrom,
+        call: Call<'a>,
+        sink: Box<dyn RowSink>,
+    ) -> BoxStream<'a, Result<Box<dyn RowSink>>> {
+        match self.servers() {
+            Some(servers) => servers.stream(from, call, sink),
+            None => self.stream(call, sink),
+        }
+    }
+
+    fn position(&self) -> BoxFuture<'_, Result<Position>> {
+        Box::pin(report::position(&self.pool, self.limit))
+    }
+
     fn ping(&self) -> BoxFuture<'_, Result<()>> {
         let call = Call {
             sql: Arc::from("SELECT 1"),
@@ -244,13 +313,27 @@ impl Engine for PostgresEngine {
     }
 
     fn status(&self) -> PoolStatus {
-        self.pool.status()
+        let replicas = self.replicas.as_ref();
+        let replicas = replicas.map(|replicas| replicas.status());
+        self.pool
+            .status()
+            .with_replicas(replicas.unwrap_or_default())
     }
 
     fn close(&self, deadline: Duration) -> BoxFuture<'_, Result<()>> {
         let end = clock::after(deadline);
         Box::pin(async move {
-            let closed = self.pool.close(end).await.cut_off(deadline);
+            let status = match &self.replicas {
+                Some(replicas) => {
+                    // Their reads may have to run again on the primary, which therefore ends after them.
+                    let cut_off = replicas.close(end).await;
+                    let mut status = self.pool.close(end).await;
+                    status.in_use += cut_off;
+                    status
+                }
+                None => self.pool.close(end).await,
+            };
+            let closed = status.cut_off(deadline);
             if closed.is_err() {
                 tracing::warn!(
                     place = %self.pool.connector.place(),

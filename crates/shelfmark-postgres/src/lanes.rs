@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use shelfmark_core::config::PoolSettings;
+use shelfmark_core::pool::LaneStatus;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -166,6 +167,12 @@ impl Lanes {
         if !self.closed.load(Ordering::Acquire) {
             open.push(lane);
         }
+    }
+
+    pub(crate) fn status(&self) -> LaneStatus {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let in_flight = open.iter().map(|lane| lane.queue().depth()).sum();
+        LaneStatus::new(self.most, open.len(), in_flight)
     }
 
     fn count(&self) -> usize {

@@ -30,6 +30,11 @@
 //! goodbye behind a cancel request, and PgBouncer forgets it for that: there a dropped statement runs to its end, and
 //! its place is free after a second.
 //!
+//! # Replicas
+//! [`PostgresEngine::with_replicas`] adds servers that follow the primary. Single reads go to them, each replica with a
+//! pool and lanes of its own; a connection beside watches each server, so that one that is lost, late, promoted or another
+//! database is passed over. What fails there for a reason of the replica's runs once more on the primary.
+//!
 //! # Tenants
 //! A transaction that is begun for a tenant has the setting `shelfmark.tenant` until its end. Everywhere else the setting
 //! is empty, on every connection, so a policy for numbers has to say what that means:
@@ -45,6 +50,8 @@
 //! of the `lanes`; `queue` is who waits there; and `cost` and `stateless` say which statements may go there.
 //!
 //! `behind` is what a pooler in transaction mode changes, and `parsed` a statement that has no name.
+//! `reading` takes a read to a `replica`, one of the `replicas`; `spread` says which may go there, `watcher` and `report`
+//! ask each server how far it is, and `progress` makes a delay of that.
 //!
 //! The feature `tls` encrypts; without it `sslmode=require` and above are refused when the database is opened.
 //!
@@ -78,18 +85,25 @@ mod maintenance;
 mod numeric;
 mod parsed;
 mod pool;
+mod progress;
 mod pump;
 mod queue;
+mod reading;
+mod replica;
+mod replicas;
+mod report;
 mod row;
 mod run;
 mod session;
 mod shared;
+mod spread;
 mod stateless;
 mod statement;
 mod stream;
 mod tasks;
 mod texts;
 mod types;
+mod watcher;
 mod wire;
 
 pub use engine::PostgresEngine;

@@ -250,6 +250,7 @@ impl Pool {
             self.holders.waiting(),
         )
         .with_listeners(self.listeners.count())
+        .with_lanes(self.lanes.status())
         .with_holders(self.holders.list())
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use shelfmark_core::sql::{Class, TokenKind, classify, tokenize};
@@ -13,6 +14,7 @@ use shelfmark_core::{Error, ErrorKind, Result};
 
 use crate::behind::{self, needs_session};
 use crate::cost::Cost;
+use crate::spread::may_run_on_replicas;
 use crate::stateless::is_stateless;
 
 /// Texts that are remembered; beyond, all are forgotten and learned anew. Connections keep fewer by far.
@@ -30,6 +32,8 @@ pub(crate) struct Text {
     pub(crate) is_stateless: bool,
     /// What it costs, where it can.
     pub(crate) cost: Cost,
+    /// Whether a replica may be asked to run it; false for good once one has refused.
+    on_replicas: AtomicBool,
     controls_transactions: bool,
     copies: bool,
     /// What in it needs a session beyond its transaction.
@@ -53,6 +57,7 @@ impl Text {
             leaves_state: class == Class::Session,
             is_stateless: is_stateless(sql),
             cost: Cost::default(),
+            on_replicas: AtomicBool::new(may_run_on_replicas(sql)),
             controls_transactions: class == Class::TransactionControl,
             copies: copies_through_the_client(sql),
             needs_session: (class == Class::Session)
@@ -60,6 +65,16 @@ impl Text {
                 .flatten(),
             sql: Arc::clone(sql),
         }
+    }
+
+    /// Whether a replica may be asked to run it.
+    pub(crate) fn may_run_on_replicas(&self) -> bool {
+        self.on_replicas.load(Ordering::Relaxed)
+    }
+
+    /// It writes, whatever it was declared to do: it runs on the primary from now on.
+    pub(crate) fn refuse_replicas(&self) {
+        self.on_replicas.store(false, Ordering::Relaxed);
     }
 
     /// Refuses what must not be sent on a connection.

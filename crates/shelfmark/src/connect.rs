@@ -19,6 +19,8 @@ pub(crate) async fn connect(config: &DatabaseConfig) -> Result<Arc<dyn Engine>> 
         #[cfg(feature = "postgres")]
         shelfmark_core::config::Target::Postgres(target) => Ok(Arc::new(
             shelfmark_postgres::PostgresEngine::open(target, &config.pool, config.statement_timeout)
+                .await?
+                .with_replicas(&config.replicas, config.replica_max_lag)
                 .await?,
         )),
         #[allow(unreachable_patterns, reason = "reached only when an engine is left out of the build")]

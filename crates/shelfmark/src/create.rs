@@ -37,6 +37,7 @@ impl Db {
 async fn create(config: &DatabaseConfig, target: &PostgresTarget) -> Result<()> {
     let mut beside = config.clone().with_pool_max(1);
     beside.pool.min = 0;
+    beside.replicas.clear();
     let mut target_beside = target.clone();
     MAINTENANCE.clone_into(&mut target_beside.database);
     if let Some(direct) = &mut target_beside.direct {

@@ -11,7 +11,8 @@ use shelfmark_core::cache::{Evictions, QueryCache};
 use shelfmark_core::config::DatabaseConfig;
 use shelfmark_core::pool::PoolStatus;
 use shelfmark_core::{
-    Answer, Clock, Dialect, Engine, Error, Executor, FromRow, Handle, Query, Result, Tenant,
+    Answer, Clock, Dialect, Engine, Error, Executor, FromRow, Handle, Query, ReadFrom, Result,
+    Tenant,
 };
 
 use crate::cache::{Attached, Writing};
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) cache: Option<Arc<Attached>>,
     /// Whether caches in process agree by messages, where the database has any.
     cache_notify: bool,
+    /// From where single reads are answered, where there are replicas.
+    pub(crate) reads: ReadFrom,
 }
 
 impl fmt::Debug for Db {
@@ -121,6 +124,7 @@ impl Db {
             tenant: None,
             cache: None,
             cache_notify: config.cache_notify,
+            reads: ReadFrom::Anywhere,
         }))
     }
 
@@ -134,8 +138,9 @@ impl Db {
             tenant,
             cache,
             cache_notify: _,
+            reads,
         } = shared.clone();
-        let direct = Direct {
+        let mut direct = Direct {
             engine,
             limits,
             id,
@@ -143,7 +148,10 @@ impl Db {
             tenant,
             cache,
             evictions: None,
+            reads,
+            fresh: None,
         };
+        direct.keep_fresh();
         Db {
             handle: Handle::new(Arc::new(direct)),
             shared: Arc::new(shared),

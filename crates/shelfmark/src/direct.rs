@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use shelfmark_core::cache::{Evictions, QueryCache};
 use shelfmark_core::config::{DatabaseConfig, Misuse};
 use shelfmark_core::{
-    BoxFuture, BoxStream, Call, Channel, Clock, Dialect, Engine, Error, ErrorKind, Glance, Now,
-    Result, RowSink, Session, Tenant, Type, ValueRef,
+    Access, BoxFuture, BoxStream, Call, Channel, Clock, Dialect, Engine, Error, ErrorKind, Glance,
+    Handle, Now, ReadFrom, Result, RowSink, Session, Tenant, Type, ValueRef,
 };
 
 use crate::alone::{Alone, held, touched};
@@ -137,9 +137,24 @@ pub(crate) struct Direct {
     pub(crate) cache: Option<Arc<Attached>>,
     /// What each call through this channel makes outdated; only where there is a cache.
     pub(crate) evictions: Option<Evictions>,
+    /// From where single reads are answered.
+    pub(crate) reads: ReadFrom,
+    /// What the cache keeps is read with it; only where there is a cache, and the reads of this one may be late.
+    pub(crate) fresh: Option<Handle>,
 }
 
 impl Direct {
+    /// Makes the handle for what the cache keeps. A value that was read from a late replica would stay after the write
+    /// that it lacks has evicted it.
+    pub(crate) fn keep_fresh(&mut self) {
+        if self.cache.is_none() || self.reads == ReadFrom::Primary {
+            return;
+        }
+        let mut fresh = self.clone();
+        fresh.reads = ReadFrom::Primary;
+        self.fresh = Some(Handle::new(Arc::new(fresh)));
+    }
+
     /// Whether `call` has to run in a transaction of its own: what it did may have to be undone, row-level security has to
     /// see whose it is, or other instances have to be told what it evicts.
     fn stands_alone(&self, call: &Call<'_>) -> bool {
@@ -222,6 +237,10 @@ impl Channel for Direct {
         }
     }
 
+    fn fresh(&self) -> Option<&Handle> {
+        self.fresh.as_ref()
+    }
+
     fn evicting(&self, evictions: Evictions) -> Option<Arc<dyn Channel>> {
         self.cache.as_ref()?;
         if evictions.is_empty() {
@@ -246,7 +265,10 @@ impl Channel for Direct {
                 return alone.run(demand, held, work).await;
             }
             let (method, sql) = (call.method, Arc::clone(&call.sql));
-            let work = self.engine.fetch(call, sink);
+            let work = match call.access {
+                Access::Read => self.engine.read(self.reads, call, sink),
+                _ => self.engine.fetch(call, sink),
+            };
             self.statement(method, sql, work).await
         })
     }
@@ -336,7 +358,11 @@ impl Channel for Direct {
         if self.stands_alone(&call) || self.evictions.is_some() {
             return self.alone(&call).stream(call, sink);
         }
-        bounded(self.engine.stream(call, sink), self.deadline())
+        let batches = match call.access {
+            Access::Read => self.engine.read_stream(self.reads, call, sink),
+            _ => self.engine.stream(call, sink),
+        };
+        bounded(batches, self.deadline())
     }
 }
 

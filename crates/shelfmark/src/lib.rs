@@ -39,6 +39,7 @@
 //! ```
 #![doc = include_str!("docs/views.md")]
 #![doc = include_str!("docs/caching.md")]
+#![doc = include_str!("docs/replicas.md")]
 
 mod alone;
 mod cache;
@@ -48,6 +49,7 @@ mod db;
 mod direct;
 mod listen;
 mod migrate;
+mod reads;
 mod scope;
 pub mod testing;
 mod transaction;
@@ -62,12 +64,13 @@ pub use listen::Listener;
 pub use migrate::{Applied, Migration, MigrationReport};
 pub use shelfmark_core::cache::{Cacheable, Evictions, Keep, Key as CacheKey, QueryCache, Shape};
 pub use shelfmark_core::config::{self, DatabaseConfig, Misuse, PoolSettings, Target};
-pub use shelfmark_core::pool::{Holder, PoolStatus};
+pub use shelfmark_core::pool::{Holder, LaneStatus, PoolStatus, ReplicaStatus};
 pub use shelfmark_core::{
     BelongsTo, Between, Change, Clock, Column, Constraint, Cursor, Dialect, Direction, Entity,
     Error, ErrorKind, Executor, Filters, FromRow, Insertable, Isolation, Json, Notice,
-    OffsetRequest, OnViolation, Page, PageRequest, Paging, Param, Patchable, Query, Repo, Result,
-    Row, Slice, Sort, SortBy, SortKey, Tenant, Type, Value, ValueError, ValueRef, View, value,
+    OffsetRequest, OnViolation, Page, PageRequest, Paging, Param, Patchable, Position, Query, Repo,
+    Result, Row, Slice, Sort, SortBy, SortKey, Tenant, Type, Value, ValueError, ValueRef, View,
+    value,
 };
 pub use shelfmark_macros::{
     Entity, Filters, FromRow, Insert, Patch, Shape, SortBy, Value, View, migrations, repository,

@@ -4,6 +4,7 @@
 
 mod dotenv;
 mod family;
+mod replicas;
 mod settings;
 mod source;
 mod variables;
@@ -128,6 +129,7 @@ fn build(source: &Source, default_url: Option<&str>) -> Result<DatabaseConfig> {
     let settings = Settings::read(source, &mut problems);
     let config = target.map(DatabaseConfig::new);
     settings.check_pool(config.as_ref().map(|config| config.pool.max), &mut problems);
+    settings.check_replicas(config.as_ref().map(|config| &config.target), &mut problems);
     match (config, problems.is_empty()) {
         (Some(config), true) => Ok(settings.apply(config)),
         _ => Err(problems.into_error()),

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::problems::Problems;
-use super::{DatabaseConfig, Target};
+use super::{DatabaseConfig, Target, replicas};
 use crate::error::Result;
 
 /// A pool beyond this is a mistake: PostgreSQL itself gives up long before.
@@ -25,6 +25,11 @@ pub(super) const RUN_TIMEOUT: Bounds = Bounds::new((1, "1ms"), (7 * 24 * HOUR_MS
 pub(super) const LIFETIME: Bounds = Bounds::new((1_000, "1s"), (30 * 24 * HOUR_MS, "720h"));
 /// From when on a statement counts as slow.
 pub(super) const SLOW: Bounds = Bounds::new((1, "1ms"), (HOUR_MS, "1h"));
+
+/// How late a replica may be. Less than a second cannot be told apart, since they are asked once a second.
+pub(super) const MAX_LAG: Bounds = Bounds::new((1_000, "1s"), (24 * HOUR_MS, "24h"));
+/// Servers beyond this are a mistake.
+pub(super) const REPLICAS: usize = 16;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 
@@ -116,6 +121,7 @@ impl DatabaseConfig {
                 problems.push_plain("target.hosts", "there is none");
             }
         }
+        replicas::check(self, &mut problems);
         problems.into_result()
     }
 }
@@ -123,7 +129,12 @@ impl DatabaseConfig {
 /// Code may ask for shorter lives than the environment, as tests of a pool do.
 const AGE: Bounds = Bounds::new((1, "1ms"), (30 * 24 * HOUR_MS, "720h"));
 
-fn check_duration(problems: &mut Problems, field: &str, value: Duration, bounds: Bounds) {
+pub(super) fn check_duration(
+    problems: &mut Problems,
+    field: &str,
+    value: Duration,
+    bounds: Bounds,
+) {
     if !bounds.contains(value) {
         problems.push_plain(
             field,

@@ -10,6 +10,7 @@ mod env;
 mod limits;
 mod nearest;
 mod problems;
+mod replicas;
 mod testing;
 mod url;
 
@@ -40,6 +41,10 @@ pub struct DatabaseConfig {
     pub misuse: Misuse,
     /// Whether instances with a cache in process tell each other what they evict, by `NOTIFY` on PostgreSQL (default on).
     pub cache_notify: bool,
+    /// Servers that follow the target by streaming replication and answer reads (default: none). PostgreSQL only.
+    pub replicas: Vec<PostgresTarget>,
+    /// A replica that is later than this is passed over (default 10 s).
+    pub replica_max_lag: Duration,
 }
 
 /// What happens when `db` is used inside the scope of its own transaction, which is not part of it.
@@ -252,6 +257,8 @@ impl DatabaseConfig {
             echo: false,
             misuse: Misuse::Warn,
             cache_notify: true,
+            replicas: Vec::new(),
+            replica_max_lag: Duration::from_secs(10),
         }
     }
 

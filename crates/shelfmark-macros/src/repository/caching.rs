@@ -381,7 +381,7 @@ impl Around {
                 };
                 quote! {
                     static CACHED: ::shelfmark::__private::cache::Cached = #declared;
-                    let __handle = #own;
+                    let __handle = #own.fresh();
                     #call
                 }
             }

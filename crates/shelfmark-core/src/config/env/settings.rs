@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::super::duration::{self, NotADuration};
 use super::super::limits::{
-    ACQUIRE_TIMEOUT, Bounds, LANES, LIFETIME, POOL_EXTRA, POOL_MAX, RUN_TIMEOUT, SLOW,
+    ACQUIRE_TIMEOUT, Bounds, LANES, LIFETIME, MAX_LAG, POOL_EXTRA, POOL_MAX, RUN_TIMEOUT, SLOW,
 };
 use super::super::nearest::nearest;
 use super::super::problems::{Problems, shown};
 use super::super::{DatabaseConfig, Misuse, Pooler, PostgresTarget, Target, url};
+use super::replicas;
 use super::source::Source;
 use super::{default_user, family};
 
@@ -28,6 +29,8 @@ pub(super) const NAMES: &[&str] = &[
     "DATABASE_POOL_MAX",
     "DATABASE_POOL_MIN",
     "DATABASE_PRE_PING",
+    "DATABASE_REPLICA_MAX_LAG",
+    replicas::URLS,
     "DATABASE_SLOW",
     "DATABASE_STATEMENT_TIMEOUT",
     "DATABASE_TRANSACTION_TIMEOUT",
@@ -52,6 +55,8 @@ pub(super) struct Settings {
     cache_notify: Option<bool>,
     pooler: Option<Pooler>,
     direct: Option<PostgresTarget>,
+    replicas: Vec<PostgresTarget>,
+    replica_max_lag: Option<Duration>,
     /// Whether the maximum is given wrongly, so that nothing can be compared with it.
     pool_max_is_faulty: bool,
 }
@@ -80,6 +85,8 @@ impl Settings {
             cache_notify: read.switch("DATABASE_CACHE_NOTIFY"),
             pooler: read.pooler("DATABASE_POOLER"),
             direct: read.server("DATABASE_DIRECT_URL"),
+            replica_max_lag: read.duration("DATABASE_REPLICA_MAX_LAG", "10s", MAX_LAG),
+            replicas: replicas::read(source, problems),
         }
     }
 
@@ -107,6 +114,16 @@ impl Settings {
         }
     }
 
+    /// Reports replicas of a database that can have none.
+    pub(super) fn check_replicas(&self, target: Option<&Target>, problems: &mut Problems) {
+        match target {
+            Some(target) if !self.replicas.is_empty() => {
+                replicas::check(target, problems);
+            }
+            _ => {}
+        }
+    }
+
     /// `config` with the settings that are given.
     pub(super) fn apply(self, mut config: DatabaseConfig) -> DatabaseConfig {
         let pool = &mut config.pool;
@@ -130,6 +147,8 @@ impl Settings {
             target.pooler = self.pooler.unwrap_or(target.pooler);
             target.direct = self.direct.map(Box::new).or(target.direct.take());
         }
+        config.replicas = self.replicas;
+        config.replica_max_lag = self.replica_max_lag.unwrap_or(config.replica_max_lag);
         config
     }
 }

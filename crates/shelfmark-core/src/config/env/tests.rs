@@ -2,6 +2,7 @@
 
 mod families;
 mod file;
+mod replicas;
 mod secrets;
 mod settings;
 

@@ -1,0 +1,152 @@
+//! What callers notice of a replica in trouble: nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use shelfmark::prelude::*;
+use tokio::task::JoinHandle;
+
+use crate::TestResult;
+use crate::servers::{Servers, replica, session, until, until_passed_over, until_well};
+use crate::words::{Words, WordsExt as _};
+
+/// Readers that look at each answer.
+struct Load {
+    readers: Vec<JoinHandle<Result<()>>>,
+    answered: Arc<AtomicU64>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Load {
+    /// Readers of a table of one word; every other one has seen the last write.
+    async fn start(db: &Db) -> anyhow::Result<Load> {
+        let (answered, is_over) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let after = db.after(&db.position().await?);
+        let reader = |nth: usize| {
+            let db = if nth.is_multiple_of(2) { db } else { &after }.clone();
+            let (answered, is_over) = (Arc::clone(&answered), Arc::clone(&is_over));
+            tokio::spawn(async move {
+                while !is_over.load(Ordering::Relaxed) {
+                    assert_eq!(db.words().all().await?, ["first"]);
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(())
+            })
+        };
+        Ok(Load {
+            readers: (0..12).map(reader).collect(),
+            answered,
+            is_over,
+        })
+    }
+
+    /// Waits until each reader can have been answered some times more.
+    async fn goes_on(&self) -> TestResult {
+        let before = self.answered.load(Ordering::Relaxed);
+        until("readers are answered", async || {
+            Ok(self.answered.load(Ordering::Relaxed) > before + 500)
+        })
+        .await
+    }
+
+    async fn end(self) -> TestResult {
+        self.is_over.store(true, Ordering::Relaxed);
+        for reader in self.readers {
+            reader.await?.context("a reader saw an error")?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_stands_still_or_dies_is_noticed_by_no_reader() -> TestResult {
+    let servers = Servers::start(2).await?;
+    let db = servers.open().await?;
+    let load = Load::start(&db).await?;
+    load.goes_on().await?;
+
+    servers.replicas[0].freeze()?;
+    until_passed_over(&db, 0, "does not answer").await?;
+    load.goes_on().await?;
+    servers.replicas[0].thaw()?;
+    until_well(&db, 0).await?;
+    load.goes_on().await?;
+
+    servers.replicas[0].crash();
+    until_passed_over(&db, 0, "").await?;
+    load.goes_on().await?;
+    servers.replicas[1].stop();
+    until_passed_over(&db, 1, "").await?;
+    load.goes_on().await?;
+    assert!(!db.words().is_on_replica().await?);
+
+    servers.replicas[0].restart()?;
+    until_well(&db, 0).await?;
+    assert!(db.words().is_on_replica().await?);
+    load.goes_on().await?;
+    load.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_is_in_the_way_of_the_primary_runs_there() -> TestResult {
+    let servers = Servers::with(1, &[("max_standby_streaming_delay", "0")]).await?;
+    let db = servers.open().await?;
+    assert_eq!(db.words().all().await?, ["first"]);
+    let beside = session(&servers.primary).await?;
+    let slow = db.clone();
+    let slow = tokio::spawn(async move { slow.words().count_slowly().await });
+    until("the read is under way", async || {
+        Ok(replica(&db, 0)?.reading > 0)
+    })
+    .await?;
+    beside
+        .batch_execute("UPDATE words SET word = 'second'")
+        .await?;
+    let there = session(&servers.replicas[0]).await?;
+    until("the read was stopped", async || {
+        beside.batch_execute("VACUUM words").await?;
+        let sql = "SELECT confl_snapshot + confl_lock + confl_bufferpin > 0 FROM pg_stat_database_conflicts \
+                   WHERE datname = current_database()";
+        Ok(there.query_one(sql, &[]).await?.get(0))
+    })
+    .await?;
+    assert_eq!(slow.await??, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promoted_replica_is_passed_over() -> TestResult {
+    let servers = Servers::start(1).await?;
+    let db = servers.open().await?;
+    session(&servers.replicas[0])
+        .await?
+        .batch_execute("SELECT pg_promote()")
+        .await?;
+    until_passed_over(&db, 0, "it is no replica").await?;
+    db.words().add("second").await?;
+    assert_eq!(db.words().all().await?, ["first", "second"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_go_on_while_the_primary_is_away() -> TestResult {
+    let servers = Servers::start(1).await?;
+    let config = servers
+        .config()?
+        .with_acquire_timeout(Duration::from_secs(2));
+    let db = Db::connect(config).await?;
+    until_well(&db, 0).await?;
+    servers.primary.stop();
+    for _ in 0..50 {
+        assert_eq!(db.words().all().await?, ["first"]);
+    }
+    let refused = db.words().add("second").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Connection);
+    let refused = db.position().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Connection);
+    servers.primary.restart()?;
+    db.words().add("second").await?;
+    Ok(())
+}
