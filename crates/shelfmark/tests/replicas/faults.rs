@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use shelfmark::config::PostgresTarget;
 use shelfmark::prelude::*;
+use shelfmark::{DatabaseConfig, Target};
 use tokio::task::JoinHandle;
 
 use crate::TestResult;
@@ -148,5 +150,64 @@ async fn reads_go_on_while_the_primary_is_away() -> TestResult {
     assert_eq!(refused.kind(), ErrorKind::Connection);
     servers.primary.restart()?;
     db.words().add("second").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failover_a_replica_is_used_again_once_it_follows() -> TestResult {
+    let servers = Servers::start(2).await?;
+    let (old, new, follower) = (&servers.primary, &servers.replicas[0], &servers.replicas[1]);
+    // The second host is tried when the first is away.
+    let place = |port: u16| format!("127.0.0.1:{port}");
+    let both = format!("{},{}", place(old.port()), place(new.port()));
+    let url = old.url().replace(&place(old.port()), &both);
+    let config = DatabaseConfig::from_url(&url)?.with_replica_url(&follower.url())?;
+    let db = Db::connect(config).await?;
+    until_well(&db, 0).await?;
+    let before = db.position().await?;
+    until("the replica has come so far", async || {
+        Ok(db.after(&before).words().is_on_replica().await?)
+    })
+    .await?;
+
+    // Goodbyes are said, so both replicas have all there is.
+    old.stop();
+    session(new)
+        .await?
+        .batch_execute("SELECT pg_promote()")
+        .await?;
+    db.words().add("second").await?;
+    until_passed_over(&db, 0, "it follows timeline 1, and the primary writes 2").await?;
+    assert_eq!(db.words().all().await?, ["first", "second"]);
+
+    let beside = session(follower).await?;
+    let target = DatabaseConfig::from_url(&old.url())?.target;
+    let Target::Postgres(PostgresTarget {
+        password: Some(password),
+        ..
+    }) = target
+    else {
+        panic!("the server asks for a password");
+    };
+    let password = password.reveal();
+    beside
+        .batch_execute(&format!(
+            "ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port={} user=postgres password={password}'",
+            new.port()
+        ))
+        .await?;
+    beside
+        .batch_execute("ALTER SYSTEM SET primary_slot_name = ''")
+        .await?;
+    beside.batch_execute("SELECT pg_reload_conf()").await?;
+    until_well(&db, 0).await?;
+    let now = db.position().await?;
+    until("the replica has come so far", async || {
+        Ok(db.after(&now).words().is_on_replica().await?)
+    })
+    .await?;
+    assert_eq!(db.words().all().await?, ["first", "second"]);
+    // Of before the failover, so nobody knows whether the replica has it.
+    assert!(!db.after(&before).words().is_on_replica().await?);
     Ok(())
 }
