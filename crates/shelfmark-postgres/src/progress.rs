@@ -11,12 +11,14 @@ use tokio::time::Instant;
 
 use crate::report::{Identity, Report};
 
-/// So many positions are kept; then every second one is forgotten.
-const MOST_SAMPLES: usize = 256;
+/// So many positions are kept at most, over twice the time that a replica may be late.
+const MOST_SAMPLES: u32 = 256;
 
 /// What is known of the primary.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Progress {
+    /// Positions older than this are forgotten: who has not reached them is too late in any case.
+    horizon: Duration,
     identity: Option<Identity>,
     timeline: u32,
     /// Bytes of the log, and when they were first known to be written; both grow.
@@ -26,6 +28,17 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// Nothing yet, of a primary whose replicas may be late by `max_lag`.
+    pub(crate) fn new(max_lag: Duration) -> Self {
+        Progress {
+            horizon: max_lag * 2,
+            identity: None,
+            timeline: 0,
+            samples: VecDeque::new(),
+            asked: None,
+        }
+    }
+
     /// Notes what the primary has answered to a question of that time.
     pub(crate) fn note(&mut self, report: &Report, asked: Instant) {
         let (timeline, log) = (report.position.timeline(), report.position.log());
@@ -37,15 +50,18 @@ impl Progress {
         self.identity = Some(report.identity);
         self.timeline = timeline;
         self.asked = Some(asked);
-        if self.samples.back().is_some_and(|(last, _)| *last == log) {
-            return;
+        let is_old = |at: Instant| asked.saturating_duration_since(at) > self.horizon;
+        // The oldest stays, so that whoever is late stays late.
+        while self.samples.get(1).is_some_and(|(_, at)| is_old(*at)) {
+            self.samples.pop_front();
         }
-        if self.samples.len() >= MOST_SAMPLES {
-            let mut index = 0;
-            self.samples.retain(|_| {
-                index += 1;
-                index % 2 == 1
-            });
+        let gap = self.horizon / MOST_SAMPLES;
+        let is_told = self
+            .samples
+            .back()
+            .is_some_and(|(last, at)| *last == log || asked.saturating_duration_since(*at) < gap);
+        if is_told {
+            return;
         }
         self.samples.push_back((log, asked));
     }
@@ -86,7 +102,7 @@ mod tests {
     #[test]
     fn a_replica_is_as_late_as_what_it_has_not_reached() {
         let begun = Instant::now();
-        let mut progress = Progress::default();
+        let mut progress = Progress::new(SECOND * 10);
         for second in 0..10 {
             let log = 100 * u64::from(second);
             progress.note(&report(1, log), begun + SECOND * second);
@@ -101,7 +117,7 @@ mod tests {
     #[test]
     fn nobody_becomes_late_while_nobody_writes_or_the_primary_is_away() {
         let begun = Instant::now();
-        let mut progress = Progress::default();
+        let mut progress = Progress::new(SECOND * 60);
         assert_eq!(progress.lag(&at(0)), Duration::ZERO);
         for second in 0..100 {
             progress.note(&report(1, 100), begun + SECOND * second);
@@ -113,23 +129,33 @@ mod tests {
     }
 
     #[test]
-    fn a_long_history_is_thinned_and_stays_right() {
-        let begun = Instant::now();
-        let mut progress = Progress::default();
-        let seconds = 10_000;
-        for second in 0..seconds {
-            progress.note(&report(1, u64::from(second)), begun + SECOND * second);
+    fn a_long_history_is_bounded_and_late_replicas_stay_late() {
+        for max_lag in [SECOND, SECOND * 10, SECOND * 3_600] {
+            let begun = Instant::now();
+            let mut progress = Progress::new(max_lag);
+            let seconds = 20_000;
+            for second in 0..=seconds {
+                progress.note(&report(1, u64::from(second)), begun + SECOND * second);
+            }
+            // Those at both ends count as well.
+            assert!(progress.samples.len() <= MOST_SAMPLES as usize + 2);
+            let close = max_lag / 100 + SECOND;
+            let late_by = |lag: Duration| {
+                let log = u64::from(seconds) - lag.as_secs();
+                progress.lag(&at(log))
+            };
+            assert!(late_by(max_lag) <= max_lag);
+            assert!(late_by(max_lag) + close >= max_lag);
+            assert!(late_by(max_lag + close * 2) > max_lag);
+            assert!(progress.lag(&at(0)) > max_lag);
+            assert_eq!(progress.lag(&at(u64::from(seconds))), Duration::ZERO);
         }
-        assert!(progress.samples.len() <= MOST_SAMPLES);
-        let lag = progress.lag(&at(100)).as_secs_f64();
-        assert!((lag - 9_900.0).abs() < 150.0, "{lag}");
-        assert_eq!(progress.lag(&at(u64::from(seconds))), Duration::ZERO);
     }
 
     #[test]
     fn another_log_begins_a_new_history() {
         let begun = Instant::now();
-        let mut progress = Progress::default();
+        let mut progress = Progress::new(SECOND * 10);
         progress.note(&report(1, 100), begun);
         progress.note(&report(2, 50), begun + SECOND);
         assert_eq!(progress.timeline(), 2);

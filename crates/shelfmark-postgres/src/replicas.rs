@@ -67,7 +67,7 @@ impl Replicas {
         let replicas = Arc::new(Replicas {
             all,
             primary: Arc::default(),
-            progress: Mutex::default(),
+            progress: Mutex::new(Progress::new(max_lag)),
             max_lag,
             place: primary.connector.place(),
         });
