@@ -69,11 +69,15 @@ pub(crate) async fn ask(client: &Client) -> Result<Option<Report>, tokio_postgre
 pub(crate) async fn position(pool: &Arc<Pool>, limit: Duration) -> Result<Position, Error> {
     const HOLDER: &str = "Db::position";
     let deadline = clock::after(limit);
-    let mut lease = pool.acquire(HOLDER).await?;
-    let mut repeats = 1;
+    let mut was_lost = false;
     loop {
+        let lease = match was_lost {
+            true => pool.acquire_proven(HOLDER).await?,
+            false => pool.acquire(HOLDER).await?,
+        };
         let running = lease.run();
-        let asked = ask(lease.connection().client());
+        let connection = lease.connection();
+        let asked = connection.drive(ask(connection.client()));
         let cause = match timeout_at(deadline, asked).await {
             Err(_) => return Err(error::deadline(limit, true)),
             Ok(Ok(report)) => {
@@ -89,17 +93,15 @@ pub(crate) async fn position(pool: &Arc<Pool>, limit: Duration) -> Result<Positi
             }
             Ok(Err(cause)) => cause,
         };
-        let failure = Failure::from_driver(cause, true, lease.connection());
+        let failure = Failure::from_driver(cause, true, connection);
         match failure.link {
             Link::Usable => running.ended(),
             Link::Lost => lease.note_lost(),
         }
-        if failure.link == Link::Usable || repeats == 0 {
+        if failure.link == Link::Usable || was_lost {
             return Err(failure.error);
         }
-        repeats -= 1;
-        drop(lease);
-        lease = pool.acquire_proven(HOLDER).await?;
+        was_lost = true;
     }
 }
 
