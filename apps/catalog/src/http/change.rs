@@ -167,7 +167,8 @@ pub(super) async fn remove(
 
 async fn stored(db: &Db, show_id: &str) -> Result<ShowPage, Problem> {
     // Somebody may have removed it since the commit.
-    let stored = db.shows().details(show_id).await?;
+    // It was just written, and a replica may not have it yet.
+    let stored = db.primary().shows().details(show_id).await?;
     stored.map(ShowPage::from).ok_or_else(|| no_show(show_id))
 }
 

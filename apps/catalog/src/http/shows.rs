@@ -25,6 +25,8 @@ pub(super) async fn details(
     Path(show_id): Path<String>,
     Query(()): Query<()>,
 ) -> Result<Json<Viewed>, Problem> {
+    // What is kept must not be late: a replica's answer would stay after the eviction that it missed.
+    let db = db.primary();
     let show = look_at_show(&cache, db.shows(), &show_id).await?;
     let show = show.ok_or_else(|| no_show(&show_id))?;
     let views = looked_at(&kv, &show_id).await;

@@ -22,6 +22,13 @@ fn no_acknowledged_write_is_lost_and_reads_fail_over_whatever_goes_and_comes_bac
 
     let load = Load::start(&all.url);
     load.go_on(40)?;
+    until("the replica answers no reads of the instances", || {
+        let sessions = "SELECT '', count(*) FROM pg_stat_activity
+             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND query LIKE '%FROM shows%'";
+        Ok(ask(&on_replica(&all), sessions)?
+            .iter()
+            .any(|(_, count)| *count > 0))
+    })?;
 
     // An instance goes, and comes back.
     let killed = Instant::now();
@@ -141,13 +148,17 @@ fn stored(all: &Deployment) -> Result<BTreeSet<String>> {
 /// Waits until the replica has what the primary has.
 fn wait_for_replica(all: &Deployment) -> Result<()> {
     let count = |url: &str| ask(url, "SELECT '', count(*) FROM shows");
-    let copy = all.direct().replace(
+    until("the replica does not follow", || {
+        Ok(count(&on_replica(all))? == count(&all.direct())?)
+    })
+}
+
+/// The address of the database on the replica.
+fn on_replica(all: &Deployment) -> String {
+    all.direct().replace(
         &format!(":{}/", all.primary.port()),
         &format!(":{}/", all.replica.port()),
-    );
-    until("the replica does not follow", || {
-        Ok(count(&copy)? == count(&all.direct())?)
-    })
+    )
 }
 
 fn ask(url: &str, statement: &str) -> Result<Vec<(String, i64)>> {
