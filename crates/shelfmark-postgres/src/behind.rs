@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::join;
 use shelfmark_core::sql::{Token, TokenKind, tokenize};
 use shelfmark_core::{Error, ErrorKind};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type as PgType;
 use tokio_postgres::{SimpleQueryMessage, Statement};
 
@@ -20,8 +21,10 @@ use crate::error::{Failure, Fate, Link};
 
 /// What the driver has prepared by itself since the transaction began; a statement of our own is closed by then. Those
 /// that were made by `PREPARE` are known already.
+/// Only names that the driver gives: a pooler that keeps prepared statements itself (PgBouncer from 1.21 on, with
+/// `max_prepared_statements`) has names of its own on the server, which are not ours to take away.
 const LOOKUPS: &str = "SELECT name, statement FROM pg_catalog.pg_prepared_statements \
-     WHERE NOT from_sql AND prepare_time >= pg_catalog.now()";
+     WHERE NOT from_sql AND prepare_time >= pg_catalog.now() AND name ~ '^s[0-9]+$'";
 
 /// A name that is taken, or gone.
 const NAME_TAKEN: &str = "42P05";
@@ -119,7 +122,14 @@ pub(crate) async fn learn<T>(
         client.prepare_typed(sql, types),
     )
     .await;
-    begun.map_err(|error| unfinished.give_up(error))?;
+    if let Err(error) = begun {
+        // In a transaction that has failed the server makes no name; what it was undone to is its user's matter.
+        if in_transaction && error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) {
+            unfinished.ended = true;
+            return Err(Failure::unprepared(error, connection));
+        }
+        return Err(unfinished.give_up(error));
+    }
     let answer = match prepared {
         Ok(statement) => {
             let columns = statement.columns().iter().map(|column| column.type_());

@@ -150,8 +150,10 @@ enum Outcome {
 }
 
 async fn ask(pool: &Arc<Pool>, mark: Mark, deadline: Instant) -> Result<Outcome> {
+    // A pooler that took the answer with it may be away for longer than the server.
     let connection = pool
         .connector
+        .past_the_pooler()
         .connect_patiently(Purpose::Calls, deadline)
         .await?;
     let Mark {

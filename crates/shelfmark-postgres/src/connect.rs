@@ -146,6 +146,11 @@ impl Connector {
         format!("{}/{}", hosts.join(","), self.target.database)
     }
 
+    /// The server itself, where the way past a pooler is known.
+    pub(crate) fn past_the_pooler(&self) -> &Connector {
+        self.direct.as_deref().unwrap_or(self)
+    }
+
     /// How many connections have been opened so far.
     pub(crate) fn opened(&self) -> u64 {
         self.opened.load(Ordering::Acquire)

@@ -306,6 +306,7 @@ async fn a_pooler_that_restarts_loses_no_read_and_repeats_no_write() -> anyhow::
         });
     }
     let observer = ground.observer().await?;
+    let begun = std::time::Instant::now();
     for written in [100, 500] {
         while observer
             .text("SELECT count(*) FROM log")
@@ -313,6 +314,7 @@ async fn a_pooler_that_restarts_loses_no_read_and_repeats_no_write() -> anyhow::
             .parse::<u64>()?
             < written
         {
+            anyhow::ensure!(begun.elapsed() < 6 * LIMIT, "the writers do not get on");
             tokio::task::yield_now().await;
         }
         ground.pooler.restart()?;
@@ -341,7 +343,9 @@ async fn a_dropped_call_is_stopped_on_the_server_and_stops_nobody_else() -> anyh
     for _ in 0..3 {
         let engine = Arc::clone(&ground.engine);
         let sleep = tokio::spawn(async move { one(&*engine, "SELECT pg_sleep(60)::text").await });
+        let begun = std::time::Instant::now();
         while observer.text(sleeping).await? == "0" {
+            anyhow::ensure!(begun.elapsed() < LIMIT, "it does not run");
             tokio::task::yield_now().await;
         }
         sleep.abort();
@@ -461,5 +465,33 @@ async fn without_the_setting_the_error_names_it() -> anyhow::Result<()> {
         refused.to_string().contains("DATABASE_POOLER=transaction"),
         "{refused}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failure_beside_a_statement_that_is_not_known_yet_costs_no_more_than_its_savepoint()
+-> anyhow::Result<()> {
+    let ground = Ground::open(1).await?;
+    ground.script(SCHEMA).await?;
+    let session = ground.engine.begin(BEGIN).await?;
+    let insert = |id| {
+        write(
+            "INSERT INTO counters (id, n) VALUES ($1, 1)",
+            vec![ValueRef::I64(id)],
+        )
+    };
+    session.execute(insert(1)).await?;
+    session.savepoint(1).await?;
+    let unknown = "UPDATE counters SET n = n + 1 WHERE id = $1 AND n < 7";
+    let (taken, behind) = tokio::join!(
+        session.execute(insert(1)),
+        session.execute(write(unknown, vec![ValueRef::I64(1)]))
+    );
+    assert!(taken.is_err() && behind.is_err(), "{taken:?} {behind:?}");
+    session.rollback_to(1).await?;
+    session.execute(insert(2)).await?;
+    session.commit().await?;
+    let count = "SELECT count(*)::int8 FROM counters";
+    assert_eq!(one(&*ground.engine, count).await?, ValueRef::I64(2));
     Ok(())
 }
