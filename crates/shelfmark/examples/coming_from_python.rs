@@ -95,7 +95,7 @@ fn post(author_id: i64, title: &str, year: i32) -> NewPost {
 
 /// A pool, and a context manager that commits or rolls back.
 async fn psycopg2(url: &str) -> Result<i64> {
-    let db = Db::open(url).await?; // a pool of 10 at most, none of them open yet
+    let db = Db::open(url).await?; // a pool of 10 at most, one of them open
     db.migrate(migrations!("examples/coming_from_python"))
         .await?;
 

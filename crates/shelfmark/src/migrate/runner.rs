@@ -239,16 +239,27 @@ fn check(
         .iter()
         .filter_map(|record| {
             let name = title(record.version, &record.name);
-            let Some(sql) = migrations.get(&record.version).and_then(|given| given.sql(dialect)) else {
+            let given = migrations.get(&record.version);
+            let Some((given, sql)) = given.and_then(|given| Some((given, given.sql(dialect)?))) else {
                 return Some(format!(
                     "{name} was applied at {} but is missing from this program: restore the file, or run the program that has it",
                     record.applied_at
                 ));
             };
-            (checksum(sql) != record.checksum).then(|| {
+            if checksum(sql) == record.checksum {
+                return None;
+            }
+            Some(if given.name() == record.name {
                 format!(
                     "{name} was changed after it had been applied at {}: restore the file and write a new migration instead",
                     record.applied_at
+                )
+            } else {
+                format!(
+                    "{name} was applied at {}, and in this program that number is {}: is it another program's database? \
+                     Then correct the URL; else restore the file",
+                    record.applied_at,
+                    given.title()
                 )
             })
         })

@@ -56,6 +56,13 @@ on_every_engine! { @bare
         assert!(error.to_string().contains("0001_one was changed after it had been applied at "), "{error}");
     }
 
+    async fn another_programs_database_is_told_as_such(db) {
+        db.migrate(&[ONE]).await?;
+        let other = both(1, "blog", "CREATE TABLE posts (a INTEGER)");
+        let error = db.migrate(&[other]).await.unwrap_err();
+        assert!(error.to_string().contains(", and in this program that number is 0001_blog: is it another program's"), "{error}");
+    }
+
     async fn a_missing_applied_file_is_refused_before_anything_runs(db) {
         db.migrate(&[ONE, TWO]).await?;
         let three = both(3, "three", "CREATE TABLE three (a INTEGER)");
