@@ -24,7 +24,7 @@ const SET_TENANT: &str = "SELECT pg_catalog.set_config('shelfmark.tenant', $1, t
 /// How far the beginning of a transaction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Nothing has been sent, or what was sent was lost with its connection.
+    /// Nothing has been sent.
     Waiting,
     /// BEGIN is on its way.
     Sent,
@@ -32,18 +32,55 @@ pub(crate) enum Stage {
     Open,
     /// The server has refused to.
     Refused,
+    /// The statement that BEGIN travelled with was dropped before the answer, so nobody takes that any more.
+    Dropped,
+    /// The connection was lost before the transaction had begun. Who sent BEGIN may send it on another; nobody else may,
+    /// since nobody knows in which order they would come.
+    Lost,
 }
 
 /// The beginning of one transaction.
 pub(crate) struct Opening {
     options: BeginOptions,
     stage: AtomicU8,
-    /// Told when BEGIN has been answered, or was lost.
+    /// Told when BEGIN has been answered, was lost, or has nobody who takes its answer.
     answered: Notify,
 }
 
-/// The answer to BEGIN, which was sent at the first poll.
-pub(crate) type Beginning = BoxFuture<'static, Result<(), Failure>>;
+/// The answer to BEGIN, which has been sent. Dropped without having been taken, it tells those who wait for it.
+pub(crate) struct Beginning<'o> {
+    opening: &'o Opening,
+    answer: BoxFuture<'static, Result<(), Failure>>,
+    taken: bool,
+}
+
+impl Beginning<'_> {
+    /// Takes the answer.
+    ///
+    /// # Cancel safety
+    /// Dropped before its end, it tells those who wait for the answer that nobody takes it.
+    pub(crate) async fn take(mut self, lease: &Lease) -> Result<(), Failure> {
+        let answer = self.answer.as_mut().await;
+        self.taken = true;
+        match &answer {
+            Ok(()) => self.opening.set(Stage::Open),
+            Err(failure) if failure.link == Link::Lost => {
+                lease.note_lost();
+                self.opening.lose();
+            }
+            Err(_) => self.opening.set(Stage::Refused),
+        }
+        answer
+    }
+}
+
+impl Drop for Beginning<'_> {
+    fn drop(&mut self) {
+        if !self.taken {
+            self.opening.set(Stage::Dropped);
+        }
+    }
+}
 
 impl Opening {
     pub(crate) fn new(options: BeginOptions) -> Self {
@@ -64,8 +101,20 @@ impl Opening {
             0 => Stage::Waiting,
             1 => Stage::Sent,
             2 => Stage::Open,
-            _ => Stage::Refused,
+            3 => Stage::Refused,
+            4 => Stage::Dropped,
+            _ => Stage::Lost,
         }
+    }
+
+    /// Whether the server has nothing of the transaction, so that there is nothing to end.
+    pub(crate) fn has_not_begun(&self) -> bool {
+        matches!(self.stage(), Stage::Waiting | Stage::Lost)
+    }
+
+    /// The connection on which it was to begin is gone.
+    pub(crate) fn lose(&self) {
+        self.set(Stage::Lost);
     }
 
     fn set(&self, stage: Stage) {
@@ -74,7 +123,7 @@ impl Opening {
     }
 
     /// Sends BEGIN, and the tenant with it, without waiting for an answer.
-    pub(crate) async fn send(&self, lease: &Lease) -> Beginning {
+    pub(crate) async fn send(&self, lease: &Lease) -> Beginning<'_> {
         // Before it is sent, so that a dropped call is rolled back whatever the server has seen of it.
         lease.note(TRANSACTION);
         let connection = lease.shared_connection();
@@ -83,31 +132,17 @@ impl Opening {
             // In the same request, so it costs no wait.
             text = format!("{text}; {}", behind.limit());
         }
-        let mut beginning: Beginning =
+        let mut answer: BoxFuture<'static, _> =
             Box::pin(begin(connection, text, self.options.tenant.clone()));
-        if let Poll::Ready(answer) = futures_util::poll!(beginning.as_mut()) {
-            beginning = Box::pin(future::ready(answer));
+        if let Poll::Ready(ended) = futures_util::poll!(answer.as_mut()) {
+            answer = Box::pin(future::ready(ended));
         }
         self.set(Stage::Sent);
-        beginning
-    }
-
-    /// Takes the answer to BEGIN.
-    pub(crate) async fn answered(
-        &self,
-        beginning: Beginning,
-        lease: &Lease,
-    ) -> Result<(), Failure> {
-        let answer = beginning.await;
-        match &answer {
-            Ok(()) => self.set(Stage::Open),
-            Err(failure) if failure.link == Link::Lost => {
-                lease.note_lost();
-                self.set(Stage::Waiting);
-            }
-            Err(_) => self.set(Stage::Refused),
+        Beginning {
+            opening: self,
+            answer,
+            taken: false,
         }
-        answer
     }
 
     /// Waits until BEGIN, which another statement has sent, is answered.
@@ -117,7 +152,7 @@ impl Opening {
             match self.stage() {
                 Stage::Open => return Ok(()),
                 Stage::Sent => answered.await,
-                Stage::Waiting => {
+                Stage::Waiting | Stage::Lost => {
                     return Err(Failure {
                         error: error::lost(false, None),
                         link: Link::Lost,
@@ -125,16 +160,36 @@ impl Opening {
                     });
                 }
                 Stage::Refused => {
-                    return Err(Failure {
-                        error: Error::new(ErrorKind::TransactionAborted)
-                            .with_detail("the server refused to begin the transaction"),
-                        link: Link::Usable,
-                        fate: Fate::Other,
-                    });
+                    return Err(aborted("the server refused to begin the transaction"));
+                }
+                Stage::Dropped => {
+                    return Err(aborted(
+                        "the transaction has not begun: the statement that BEGIN travelled with was dropped before its \
+                         answer",
+                    ));
                 }
             }
         }
     }
+}
+
+fn aborted(reason: &'static str) -> Failure {
+    Failure {
+        error: Error::new(ErrorKind::TransactionAborted).with_detail(reason),
+        link: Link::Usable,
+        fate: Fate::Other,
+    }
+}
+
+/// What statements answer that were lost together before the transaction had begun: [`ErrorKind::Connection`] the one that
+/// brought BEGIN, [`ErrorKind::TransactionAborted`] those beside it.
+pub(crate) fn lost_together(kind: ErrorKind, reason: Error) -> Error {
+    Error::new(kind)
+        .with_detail(
+            "the connection was lost before the transaction had begun; nothing of it has been done",
+        )
+        .with_source(reason)
+        .with_retryable()
 }
 
 /// One that belongs to a tenant has its setting when this answers; both travel together.

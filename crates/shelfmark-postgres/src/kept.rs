@@ -13,7 +13,7 @@ use shelfmark_core::{Access, Call, Error, ErrorKind, Result, RowSink};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use tokio::time::{Instant, timeout_at};
 
-use crate::begin::{Beginning, Opening, Stage};
+use crate::begin::{self, Beginning, Opening, Stage};
 use crate::clock;
 use crate::error::{self, Failure, Fate, Link};
 use crate::lease::{Lease, RUNNING};
@@ -69,10 +69,21 @@ pub(crate) struct Within<'t> {
     transaction: &'t Transaction,
     pub(crate) ledger: &'t Ledger,
     /// The answer to BEGIN, where it travels with this statement.
-    beginning: Mutex<Option<Beginning>>,
+    beginning: Mutex<Option<Beginning<'t>>>,
+    /// Whether it travels with this statement, also when its answer has been taken.
+    brings_begin: bool,
 }
 
-impl Within<'_> {
+impl<'t> Within<'t> {
+    fn new(transaction: &'t Transaction, beginning: Option<Beginning<'t>>) -> Self {
+        Within {
+            transaction,
+            ledger: &transaction.ledger,
+            brings_begin: beginning.is_some(),
+            beginning: Mutex::new(beginning),
+        }
+    }
+
     /// The statement has left.
     pub(crate) fn note_sent(&self) {
         self.transaction.sent.fetch_add(1, Ordering::AcqRel);
@@ -82,7 +93,7 @@ impl Within<'_> {
     pub(crate) async fn opened(&self, lease: &Lease) -> Result<(), Failure> {
         match self.transaction.opening.stage() {
             Stage::Open => Ok(()),
-            _ if self.brings_begin() => self.take_answer(lease).await,
+            _ if self.lock_beginning().is_some() => self.take_answer(lease).await,
             _ => self.transaction.opening.opened().await,
         }
     }
@@ -91,16 +102,32 @@ impl Within<'_> {
     async fn take_answer(&self, lease: &Lease) -> Result<(), Failure> {
         let beginning = self.lock_beginning().take();
         match beginning {
-            Some(beginning) => self.transaction.opening.answered(beginning, lease).await,
+            Some(beginning) => beginning.take(lease).await,
             None => Ok(()),
         }
     }
 
-    fn brings_begin(&self) -> bool {
-        self.lock_beginning().is_some()
+    /// Whether the statement, which failed so, may be sent again: nothing has been done that could be done twice.
+    fn may_go_again(&self, failure: &Failure) -> bool {
+        self.brings_begin
+            && failure.link == Link::Lost
+            && self.transaction.opening.stage() == Stage::Lost
     }
 
-    fn lock_beginning(&self) -> std::sync::MutexGuard<'_, Option<Beginning>> {
+    /// What the statement answers. One that was lost beside the one that brought BEGIN may not be sent again, since what was
+    /// called after it might have been sent again before.
+    fn explained(&self, failure: Failure) -> Failure {
+        let unbegun = self.transaction.opening.stage() != Stage::Open;
+        if self.brings_begin || failure.link != Link::Lost || !unbegun {
+            return failure;
+        }
+        Failure {
+            error: begin::lost_together(ErrorKind::TransactionAborted, failure.error),
+            ..failure
+        }
+    }
+
+    fn lock_beginning(&self) -> std::sync::MutexGuard<'_, Option<Beginning<'t>>> {
         self.beginning
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -172,12 +199,12 @@ impl Kept {
         };
         let opening = &transaction.opening;
         let mut left = transaction.pool.most();
-        while opening.stage() == Stage::Waiting {
+        while opening.has_not_begun() {
             occupied.freshen(transaction).await?;
             occupied.begin();
             let lease = occupied.lease()?;
             let beginning = opening.send(lease).await;
-            let answering = lease.connection().drive(opening.answered(beginning, lease));
+            let answering = lease.connection().drive(beginning.take(lease));
             let Ok(answer) = timeout_at(occupied.deadline, answering).await else {
                 return Err(error::deadline(self.limit, true));
             };
@@ -266,12 +293,32 @@ impl Kept {
         };
         let opening = &transaction.opening;
         let mut left = transaction.pool.most();
+        // What this statement, which brought BEGIN, was lost with.
+        let mut lost: Option<Error> = None;
         loop {
             let mut beginning = None;
             let mut hold = None;
-            let occupied = if opening.stage() == Stage::Waiting {
-                let mut occupied = self.occupy(When::Whole).await?;
-                if opening.stage() == Stage::Waiting {
+            let occupied = if opening.has_not_begun() {
+                let occupied = self.occupy(When::Whole).await;
+                let mut occupied = match (occupied, lost.take()) {
+                    // Others were lost with it, and they have ended the transaction for that.
+                    (Err(error), Some(lost)) if error.kind() == ErrorKind::TransactionAborted => {
+                        return Err(begin::lost_together(ErrorKind::Connection, lost));
+                    }
+                    (occupied, lost) => {
+                        let occupied = occupied?;
+                        if opening.stage() == Stage::Lost && lost.is_none() {
+                            self.fail();
+                            let reason = error::lost(false, None);
+                            return Err(begin::lost_together(
+                                ErrorKind::TransactionAborted,
+                                reason,
+                            ));
+                        }
+                        occupied
+                    }
+                };
+                if opening.has_not_begun() {
                     occupied.freshen(transaction).await?;
                     occupied.begin();
                     let lease = occupied.lease()?;
@@ -282,22 +329,16 @@ impl Kept {
             } else {
                 self.join().await?
             };
-            let within = Within {
-                transaction,
-                ledger: &transaction.ledger,
-                beginning: Mutex::new(beginning),
-            };
+            let within = Within::new(transaction, beginning);
             let sink = sink.as_mut().map(|sink| &mut **sink as &mut dyn RowSink);
             match occupied.run(call, sink, rules, hold, Some(&within)).await {
                 Ok(touched) => return Ok(touched),
-                // Nothing has been done that could be done twice.
-                Err(failure)
-                    if failure.link == Link::Lost && opening.stage() != Stage::Open && left > 0 =>
-                {
+                Err(failure) if within.may_go_again(&failure) && left > 0 => {
                     left -= 1;
+                    lost = Some(failure.error);
                 }
                 Err(failure) => {
-                    if opening.stage() != Stage::Open {
+                    if failure.link == Link::Lost || failure.fate == Fate::Other {
                         self.fail();
                     }
                     return Err(failure.error);
@@ -382,6 +423,7 @@ impl Occupied {
         if let Slot::Alone(slot) = &mut self.slot
             && slot.as_ref().is_some_and(Lease::is_lost)
         {
+            transaction.opening.lose();
             // The lost connection's place is free before another one is asked for.
             drop(slot.take());
             **slot = Some(
@@ -417,15 +459,11 @@ impl Occupied {
     /// The call has ended, and failed where there is a failure.
     pub(crate) fn end(&mut self, failure: Option<&Failure>) {
         self.ended = true;
-        let Some(transaction) = &self.kept.transaction else {
+        if self.kept.transaction.is_none() {
             return;
-        };
+        }
         *self.kept.lock_progress() = Instant::now();
-        let Some(failure) = failure else { return };
-        let lost = failure.link == Link::Lost;
-        // What is lost before the transaction has begun is done on another connection.
-        let again = lost && transaction.opening.stage() != Stage::Open;
-        if !again && (lost || failure.fate == Fate::Other) {
+        if failure.is_some_and(|it| it.link == Link::Lost || it.fate == Fate::Other) {
             self.kept.fail();
         }
     }
@@ -459,7 +497,14 @@ impl Occupied {
                 fate: Fate::Other,
             });
         };
-        self.end(answer.as_ref().err());
+        let answer = answer.map_err(|failure| match within {
+            Some(within) => within.explained(failure),
+            None => failure,
+        });
+        // What goes to another connection has not failed. Whatever has is known as failed before the connection is free, so
+        // that who waits for it alone learns of it.
+        let failure = answer.as_ref().err();
+        self.end(failure.filter(|failure| !within.is_some_and(|it| it.may_go_again(failure))));
         answer
     }
 

@@ -220,7 +220,7 @@ pub(crate) async fn begin<'w>(
     lease: &Lease,
     call: &Call<'_>,
     rules: Rules,
-    within: Option<&'w Within<'w>>,
+    within: Option<&'w Within<'_>>,
 ) -> Result<Begun<'w>, Begin> {
     let connection = lease.connection();
     let text = lease.text(&call.sql);

@@ -65,7 +65,15 @@ impl PgSession {
         self.kept
             .transaction
             .as_ref()
-            .is_some_and(|transaction| transaction.opening.stage() == Stage::Waiting)
+            .is_some_and(|transaction| transaction.opening.has_not_begun())
+    }
+
+    /// Whether its connection was lost before it had begun.
+    fn was_lost(&self) -> bool {
+        self.kept
+            .transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.opening.stage() == Stage::Lost)
     }
 
     /// A write is refused by the transaction that promised not to write before it is by the server.
@@ -178,6 +186,10 @@ impl Session for PgSession {
         Box::pin(async move {
             let occupied = match self.kept.occupy(When::Failed).await {
                 Err(_) if self.kept.is_forsaken() => return Ok(()),
+                // It never began, and the connection on which it was to begin is gone.
+                Err(error) if error.kind() == ErrorKind::TransactionClosed && self.was_lost() => {
+                    return Ok(());
+                }
                 occupied => occupied?,
             };
             let deadline = occupied.deadline;

@@ -6,6 +6,7 @@
     reason = "a test that fails may fail anywhere; clippy takes the functions beside the tests for others"
 )]
 
+mod beginning;
 mod behind;
 mod cancellation;
 mod commits;
