@@ -47,6 +47,8 @@ pub(crate) struct Connector {
     tasks: Tasks,
     /// The way past the pooler, for what needs a session.
     direct: Option<Box<Connector>>,
+    /// Whether the server is a replica, on which nothing may be written.
+    is_replica: bool,
 }
 
 /// The pauses between attempts to connect: longer each time, and never the same for callers that failed together.
@@ -124,6 +126,7 @@ impl Connector {
         };
         Ok(Connector {
             direct,
+            is_replica: false,
             encryption: Arc::new(Encryption::new(target)?),
             target: target.clone(),
             statement_timeout,
@@ -133,6 +136,12 @@ impl Connector {
             opened: AtomicU64::new(0),
             tasks,
         })
+    }
+
+    /// Has the server refuse each write, also once it is promoted: what was written there would be nowhere else.
+    pub(crate) fn of_a_replica(mut self) -> Self {
+        self.is_replica = true;
+        self
     }
 
     /// The hosts and the database, without user and password.
@@ -333,10 +342,12 @@ impl Connector {
         let mut options =
             format!("-c statement_timeout={limit} -c shelfmark.tenant= {own} -c TimeZone=UTC");
         match purpose {
-            Purpose::Calls | Purpose::Listening => {}
-            // A write that was taken for a read is refused there.
-            Purpose::Lane(_) => options.push_str(" -c default_transaction_read_only=on"),
+            Purpose::Calls | Purpose::Lane(_) | Purpose::Listening => {}
             Purpose::Maintenance => options.push_str(" -c statement_timeout=0"),
+        }
+        // A write that was taken for a read is refused there.
+        if self.is_replica || matches!(purpose, Purpose::Lane(_)) {
+            options.push_str(" -c default_transaction_read_only=on");
         }
         options
     }

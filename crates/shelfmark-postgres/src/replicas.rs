@@ -61,7 +61,7 @@ impl Replicas {
         let mut all = Vec::with_capacity(targets.len());
         for target in targets {
             let tasks = Tasks::new();
-            let connector = Connector::new(target, &settings, limit, tasks.clone())?;
+            let connector = Connector::new(target, &settings, limit, tasks.clone())?.of_a_replica();
             all.push(Replica::new(Pool::new(connector, &settings, tasks)?));
         }
         let replicas = Arc::new(Replicas {

@@ -1,10 +1,11 @@
 //! What callers notice of a replica in trouble: nothing.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use shelfmark::config::PostgresTarget;
 use shelfmark::prelude::*;
 use shelfmark::{DatabaseConfig, Target};
@@ -130,6 +131,51 @@ async fn a_promoted_replica_is_passed_over() -> TestResult {
     db.words().add("second").await?;
     assert_eq!(db.words().all().await?, ["first", "second"]);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_to_a_promoted_replica_that_is_not_passed_over_yet() -> TestResult {
+    /// A round in which the promotion was noticed before the first call shows nothing.
+    const MOST_ROUNDS: usize = 5;
+    for _ in 0..MOST_ROUNDS {
+        if is_refused_by_a_promoted_replica().await? {
+            return Ok(());
+        }
+    }
+    bail!("each of {MOST_ROUNDS} promotions was noticed before the first call")
+}
+
+/// Calls a function that writes wherever it can, from before a promotion until it has written. Whether the promoted
+/// server was asked.
+async fn is_refused_by_a_promoted_replica() -> anyhow::Result<bool> {
+    let servers = Servers::start(1).await?;
+    let (old, promoted) = (&servers.primary, &servers.replicas[0]);
+    session(old)
+        .await?
+        .batch_execute(
+            "CREATE FUNCTION note_if_it_can(word text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN \
+             IF pg_is_in_recovery() THEN RETURN false; END IF; \
+             INSERT INTO words VALUES (word); RETURN true; END $$",
+        )
+        .await?;
+    let db = servers.open().await?;
+    let after = db.after(&db.position().await?);
+    until("the replica has the function", async || {
+        Ok(after.words().is_on_replica().await?)
+    })
+    .await?;
+    assert!(!db.words().note_if_it_can("second").await?);
+    let beside = session(promoted).await?;
+    beside.batch_execute("SELECT pg_promote(false)").await?;
+    until("the function has written", async || {
+        Ok(db.words().note_if_it_can("second").await?)
+    })
+    .await?;
+    let words = "SELECT word FROM words ORDER BY word";
+    let there = beside.query(words, &[]).await?;
+    assert_eq!(there.len(), 1, "the call wrote to the promoted server");
+    assert_eq!(db.primary().words().all().await?, ["first", "second"]);
+    Ok(fs::read_to_string(promoted.log())?.contains("in a read-only transaction"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,4 +37,8 @@ pub(crate) trait Words {
     /// A function that writes, though nobody sees that from here.
     #[query("SELECT note('called')")]
     async fn note(&self) -> Result<i64>;
+
+    /// As `note`, but where that would be refused it does nothing and says so.
+    #[query("SELECT note_if_it_can(:word)")]
+    async fn note_if_it_can(&self, word: &str) -> Result<bool>;
 }
