@@ -28,9 +28,11 @@ SELECT s.system_identifier::text, d.oid::text, r.follows::text, \
 FROM pg_control_system() s, (SELECT pg_is_in_recovery() AS follows) r, pg_database d \
 WHERE d.datname = current_database()";
 
-/// The size of the log's pages, and of what stands at the beginning of nearly each of them.
+/// The size of the log's pages, of what stands at the beginning of nearly each of them, and of what stands there in the
+/// first page of a file of the log.
 const PAGE: u64 = 8192;
 const PAGE_HEADER: u64 = 24;
+const FILE_HEADER: u64 = 40;
 
 /// A database, the same on a primary and on its replicas, and on no other server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,15 +127,19 @@ fn read(row: &SimpleQueryRow) -> Option<Report> {
 
 /// The server's `16/B374D848` as a number.
 ///
-/// A primary that has filled a page says where the next record would begin, behind the header of the next page; a
-/// replica that has replayed it all says where the last one ended.
+/// A primary that has filled a page, or has switched to a new file of the log, says where the next record would begin,
+/// behind the header of the next page; a replica that has replayed it all says where the last one ended.
+///
+/// How long a file is is not known here, so what is in the middle of one is read the same way. No replica is believed
+/// too much for that: no record is so short that it could have begun behind the shorter header and have ended there, so
+/// who has not replayed it has not come to this page.
 fn bytes_of_log(text: &str) -> Option<u64> {
     let (high, low) = text.split_once('/')?;
     let high = u64::from(u32::from_str_radix(high, 16).ok()?);
     let low = u64::from(u32::from_str_radix(low, 16).ok()?);
     let log = (high << 32) | low;
     match log % PAGE {
-        PAGE_HEADER => Some(log - PAGE_HEADER),
+        header @ (PAGE_HEADER | FILE_HEADER) => Some(log - header),
         _ => Some(log),
     }
 }
@@ -166,6 +172,14 @@ pub(crate) mod tests {
     #[test]
     fn a_full_page_ends_where_the_replica_says_it_does() {
         assert_eq!(bytes_of_log("0/3002018"), bytes_of_log("0/3002000"));
-        assert_ne!(bytes_of_log("0/3002020"), bytes_of_log("0/3002000"));
+        for more in ["0/3002020", "0/3002030", "0/3004000"] {
+            assert_ne!(bytes_of_log(more), bytes_of_log("0/3002000"), "{more}");
+        }
+    }
+
+    #[test]
+    fn a_new_file_of_the_log_begins_where_the_replica_says_that_the_last_one_ended() {
+        assert_eq!(bytes_of_log("0/3000028"), bytes_of_log("0/3000000"));
+        assert_eq!(bytes_of_log("1/28"), bytes_of_log("1/0"));
     }
 }
