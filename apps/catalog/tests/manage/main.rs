@@ -13,9 +13,11 @@
 mod backup;
 mod commands;
 mod deploy;
+mod deploy_on_one_machine;
 #[path = "../topology/files.rs"]
 mod files;
 mod images_and_units;
+mod right_database;
 #[path = "../program/service.rs"]
 mod service;
 mod tables;

@@ -45,6 +45,16 @@ impl Account {
             "neither postgres nor nobody is an account here",
         )?))
     }
+
+    /// Makes the account the owner of a folder.
+    pub fn give(self, folder: &Path) -> Result<()> {
+        Ok(chown(folder, Some(self.0), Some(self.1))?)
+    }
+
+    /// Lets a command run as the account.
+    pub fn take(self, command: &mut Command) {
+        command.uid(self.0).gid(self.1);
+    }
 }
 
 impl Daemon {

@@ -53,7 +53,7 @@ impl Deployment {
         let pooler = free_port()?;
         let pgbouncer = start_pgbouncer(
             &folder.path().join("pgbouncer"),
-            &primary,
+            ("127.0.0.1", primary.port()),
             pooler,
             &user,
             &password,
@@ -70,6 +70,8 @@ impl Deployment {
                 ("REDIS_PASSWORD", redis_password.as_str()),
                 ("CATALOG_RATE_LIMIT", "1000000/1s"),
                 ("RUST_LOG", "warn,catalog=info"),
+                ("PRIMARY_HOST", "postgres"),
+                ("REPLICA_HOST", "replica"),
             ],
             &[
                 ("pgbouncer:6432", &format!("127.0.0.1:{pooler}")),
@@ -171,9 +173,9 @@ fn start_instance(folder: &Path, settings: &[(String, String)], port: u16) -> Re
 }
 
 /// PgBouncer as its container starts it.
-fn start_pgbouncer(
+pub fn start_pgbouncer(
     folder: &Path,
-    primary: &test_postgres::Server,
+    (host, primary): (&str, u16),
     port: u16,
     user: &str,
     password: &str,
@@ -181,10 +183,6 @@ fn start_pgbouncer(
     fs::create_dir_all(folder)?;
     let place = folder.display();
     Filled::read("pgbouncer.ini")?
-        .with(
-            "host=postgres port=5432",
-            &format!("host=127.0.0.1 port={}", primary.port()),
-        )?
         .with("listen_addr = 0.0.0.0", "listen_addr = 127.0.0.1")?
         .with("listen_port = 6432", &format!("listen_port = {port}"))?
         .with("/run/pgbouncer/", &format!("{place}/"))?
@@ -201,7 +199,9 @@ fn start_pgbouncer(
     command
         .arg(folder.join("start.sh"))
         .env("POSTGRES_USER", user)
-        .env("POSTGRES_PASSWORD", password);
+        .env("POSTGRES_PASSWORD", password)
+        .env("PRIMARY_HOST", host)
+        .env("PRIMARY_PORT", primary.to_string());
     Daemon::start(folder, &command, Account::unprivileged()?, port)
 }
 
@@ -213,7 +213,7 @@ pub fn start_nginx(folder: &Path, ports: &[u16], published: u16) -> Result<Daemo
         .with("/tmp/", &format!("{}/", folder.display()))?;
     for (number, port) in (1..).zip(ports) {
         conf = conf.with(
-            &format!("catalog-{number}:8080"),
+            &format!("catalog-{number}:8080 resolve"),
             &format!("127.0.0.1:{port}"),
         )?;
     }

@@ -17,4 +17,5 @@ mod daemon;
 mod deployment;
 mod files;
 mod load;
+mod promotion;
 mod under_load;
