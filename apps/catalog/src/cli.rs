@@ -3,7 +3,6 @@
 use std::error::Error as StdError;
 use std::future::{Future as _, poll_fn};
 use std::io::{IsTerminal as _, Write as _};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::task::Poll;
@@ -15,10 +14,10 @@ use shelfmark_kv::{Cache, Kv};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::http::{ClientLimit, Rate};
 use crate::import::{ImportError, ImportOptions, ImportSummary, ProgressStyle, import};
 use crate::manage::{self, HealthArgs, Manage};
-use crate::serve::{self, DEFAULT_ADDRESS};
+use crate::serve;
+use crate::settings::ServeArgs;
 
 /// The database of a machine that sets nothing.
 const DEFAULT_DATABASE: &str = "sqlite://data/catalog.db";
@@ -28,8 +27,8 @@ const INTERRUPTED: u8 = 130;
 /// The film catalogue: import it, browse it, serve it.
 ///
 /// The database is the file data/catalog.db, or whatever DATABASE_URL names (memory:, sqlite://FILE,
-/// postgres://USER:PASSWORD@HOST/NAME); views are counted in this process, or on the Redis that REDIS_URL names. A file
-/// `.env` is read too.
+/// postgres://USER:PASSWORD@HOST/NAME); views are counted in this process, or on the Redis that REDIS_URL names. All
+/// variables may stand in a file `.env` as well; the environment wins over it.
 #[derive(Debug, Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -51,19 +50,6 @@ enum Command {
     Manage(Manage),
     /// Ask an instance on this machine how it is; the exit code is the answer
     Health(HealthArgs),
-}
-
-#[derive(Debug, Args)]
-struct ServeArgs {
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "HOST:PORT", default_value_t = DEFAULT_ADDRESS, env = "CATALOG_ADDR")]
-    addr: SocketAddr,
-    /// How often one client may ask, such as 100/1m; without it there is no limit
-    #[arg(long, value_name = "COUNT/TIME", env = "CATALOG_RATE_LIMIT")]
-    rate_limit: Option<Rate>,
-    /// A proxy in front says in `x-forwarded-for` who the client is
-    #[arg(long, env = "CATALOG_BEHIND_PROXY")]
-    behind_proxy: bool,
 }
 
 #[derive(Debug, Args)]
@@ -112,7 +98,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 () = interrupt() => ExitCode::from(INTERRUPTED),
                 how = manage::run(what, DEFAULT_DATABASE) => ended(how),
             },
-            Command::Health(args) => ended(manage::health(&args)),
+            Command::Health(args) => ended(manage::health(args)),
         }
     });
     // A thread that still reads a file must not hold up the end.
@@ -125,11 +111,7 @@ fn ended(how: Result<ExitCode, Box<dyn StdError + Send + Sync>>) -> ExitCode {
 }
 
 async fn serve_until_asked(args: ServeArgs) -> Result<(), Box<dyn StdError + Send + Sync>> {
-    let limit = args.rate_limit.map(|Rate(quota)| ClientLimit {
-        quota,
-        behind_proxy: args.behind_proxy,
-    });
-    serve::run(DEFAULT_DATABASE, args.addr, limit).await
+    serve::run(DEFAULT_DATABASE, args.settled()?).await
 }
 
 async fn import_file(args: ImportArgs) -> ExitCode {

@@ -7,6 +7,7 @@ pub mod import;
 pub mod manage;
 pub mod repositories;
 pub mod serve;
+mod settings;
 pub mod use_cases;
 
 /// The schema, brought up to date by every command that opens the database.
@@ -21,6 +22,11 @@ pub const MIGRATIONS: &[shelfmark::Migration] = shelfmark::migrations!();
 /// The next call goes on where this one was dropped.
 pub async fn bring_up_to_date(db: &shelfmark::Db) -> shelfmark::Result<()> {
     db.migrate(MIGRATIONS).await?;
+    fill_search(db).await
+}
+
+/// Looks at the titles and names whose words are not kept.
+async fn fill_search(db: &shelfmark::Db) -> shelfmark::Result<()> {
     let read = use_cases::refresh_search(db).await?;
     if read > 0 {
         tracing::info!(

@@ -21,17 +21,40 @@ pub const DEFAULT_ADDRESS: SocketAddr =
 /// The titles that an empty catalogue is filled with.
 const SAMPLE: &[u8] = include_bytes!("../sample/titles.csv");
 
+/// How the catalogue is served.
+#[derive(Clone, Copy, Debug)]
+pub struct Serving {
+    /// Where the service listens.
+    pub address: SocketAddr,
+    /// How often each client may ask; without it there is no limit.
+    pub limit: Option<ClientLimit>,
+    /// Whether an empty catalogue is filled with the sample. Not in production, where it would hide that all is lost.
+    pub sample: bool,
+}
+
+/// There is a server, and no such database on it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; `catalog manage init-db` creates it")]
+struct NoDatabase(#[source] shelfmark::Error);
+
+/// SQLSTATE: there is no such database.
+const NO_DATABASE: &str = "3D000";
+
 /// Opens the database (or the one at `default_url`), brings it up to date, checks every statement against it, fills an
-/// empty catalogue with the sample, and serves until Ctrl-C or SIGTERM, which end it while it starts as well. With `limit`
-/// each client may ask so often and no more.
+/// empty catalogue with the sample if that is asked for, and serves until Ctrl-C or SIGTERM, which end it while it starts
+/// as well.
 ///
 /// # Errors
 /// Whatever keeps the service from starting.
 pub async fn run(
     default_url: &str,
-    address: SocketAddr,
-    limit: Option<ClientLimit>,
+    serving: Serving,
 ) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    let Serving {
+        address,
+        limit,
+        sample,
+    } = serving;
     let shutdown = Shutdown::on_signals()?;
     let config = DatabaseConfig::from_env_or(default_url)?;
     let place = config.target.to_string();
@@ -48,7 +71,7 @@ pub async fn run(
             tracing::info!("asked to end before the catalogue was ready");
             return Ok(());
         }
-        opened = open(config) => opened?,
+        opened = open(config, sample) => opened?,
     };
     let counted = beside.target.to_string();
     let kv = Kv::connect(beside).await?;
@@ -93,11 +116,16 @@ async fn asked_to_end() -> io::Result<()> {
 }
 
 /// The database, ready to be served.
-async fn open(config: DatabaseConfig) -> Result<Db, Box<dyn StdError + Send + Sync>> {
-    let db = Db::connect(config).await?;
+async fn open(config: DatabaseConfig, sample: bool) -> Result<Db, Box<dyn StdError + Send + Sync>> {
+    let db = match Db::connect(config).await {
+        Err(error) if error.code() == Some(NO_DATABASE) => return Err(NoDatabase(error).into()),
+        other => other?,
+    };
     crate::bring_up_to_date(&db).await?;
     db.verify().await?;
-    fill(&db).await?;
+    if sample {
+        fill(&db).await?;
+    }
     Ok(db)
 }
 

@@ -19,7 +19,7 @@ use crate::repositories::{
 };
 
 /// How long a backup or a restore, each of which is one transaction, may take.
-const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Rows that are put in by one statement.
 const BATCH: usize = 1_000;
 
@@ -39,6 +39,44 @@ pub enum BackupError {
          the place of what is there"
     )]
     NotEmpty,
+    /// There is nothing worth a backup in the database.
+    #[error(
+        "the database has no shows; nothing was backed up, since it is rarely the one that is meant; is DATABASE_URL right? \
+         --allow-empty backs it up as it is"
+    )]
+    NoShows,
+    /// There is nothing in the backup that could stand in the place of what is there.
+    #[error(
+        "the backup has no shows; nothing was restored, since all that are there would be gone; --allow-empty does it"
+    )]
+    NoShowsInBackup,
+    /// The database is some other one.
+    #[error(
+        "the database has no tables of a catalogue; nothing was backed up; is DATABASE_URL right?"
+    )]
+    NoCatalogue,
+    /// The database has not yet the tables that this program reads. A backup does not change it.
+    #[error(
+        "the database has the tables of schema {schema}, and this program reads those of {known}; back it up with the \
+         program that serves it, or bring it up to date with `catalog manage init-db`, after which older programs may fail"
+    )]
+    OlderSchema {
+        /// That of the database.
+        schema: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The database has tables that this program does not know.
+    #[error(
+        "the database has the tables of schema {schema}, and this program knows up to {known}; back it up with the program \
+         that serves it, or a newer one"
+    )]
+    NewerSchema {
+        /// That of the database.
+        schema: i64,
+        /// Ours.
+        known: i64,
+    },
     /// A table that is not among those of the catalogue.
     #[error("the backup has a table `{0}`, which the catalogue has not; nothing was restored")]
     UnknownTable(String),
@@ -77,8 +115,26 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Writes every row of `db`, whose schema is up to date, to the file `to`, as they are at one moment; nobody who writes
-/// meanwhile is held up. Only with `force` a file that is there is replaced.
+/// How a backup is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BackupOptions {
+    /// Whether a file that is there is replaced.
+    pub force: bool,
+    /// Whether a catalogue without shows is backed up.
+    pub allow_empty: bool,
+}
+
+/// How a backup is restored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RestoreOptions {
+    /// Whether what is in the database makes room.
+    pub replace: bool,
+    /// Whether it does so for a backup without shows.
+    pub allow_empty: bool,
+}
+
+/// Writes every row of `db` to the file `to`, as they are at one moment; nobody who writes meanwhile is held up, and nothing
+/// in the database is changed. So its schema has to be ours already.
 ///
 /// # Errors
 /// [`BackupError`]; there is no file then, or the one that was there before.
@@ -88,7 +144,7 @@ pub struct Copied {
 pub async fn backup(
     db: &Db,
     to: &Path,
-    force: bool,
+    options: BackupOptions,
     progress: &mut Progress,
 ) -> Result<Copied, BackupError> {
     let engine = match db.dialect() {
@@ -102,10 +158,14 @@ pub async fn backup(
         made_at: Timestamp::now(),
     };
     // Before the database is asked for anything: a file that is there is the usual mistake.
-    let mut writer = ArchiveWriter::create(to, force, &head)?;
+    let mut writer = ArchiveWriter::create(to, options.force, &head)?;
     let moment = db.tx().repeatable_read().read_only().timeout(DEADLINE);
     let writer = moment
         .run_once(async move |tx: Tx| {
+            has_our_schema(&tx).await?;
+            if !options.allow_empty && tx.shows().any().await?.is_none() {
+                return Err(BackupError::NoShows);
+            }
             macro_rules! write_out {
                 ($($name:literal $row:ident $all:ident $put:ident,)*) => {$(
                     writer.table($name)?;
@@ -151,7 +211,7 @@ pub fn check(from: &Path) -> Result<Copied, BackupError> {
 
 /// Puts the rows of the file `from` into `db`, whose schema is up to date, with the keys that they had; from whichever
 /// engine they came. It is one transaction: all of the backup is there, or the database is as it was. It has to be empty,
-/// except with `replace`, which removes what is there. Who wants to write waits meanwhile; on PostgreSQL reads go on.
+/// except with `replace`, which removes what is there: for a backup without shows only when that is said. Who wants to write waits meanwhile; on PostgreSQL reads go on.
 ///
 /// # Errors
 /// [`BackupError`]; the database is as it was.
@@ -161,14 +221,14 @@ pub fn check(from: &Path) -> Result<Copied, BackupError> {
 pub async fn restore(
     db: &Db,
     from: &Path,
-    replace: bool,
+    options: RestoreOptions,
     progress: &mut Progress,
 ) -> Result<Copied, BackupError> {
     let mut reader = ArchiveReader::open(from, schema())?;
     let whole = db.tx().timeout(DEADLINE);
     let rows = whole
         .run_once(async move |tx: Tx| {
-            make_room(&tx, replace).await?;
+            make_room(&tx, options.replace).await?;
             while let Some(table) = reader.table()? {
                 macro_rules! put_in {
                     ($($name:literal $row:ident $all:ident $put:ident,)*) => {
@@ -187,6 +247,10 @@ pub async fn restore(
                 }
                 each_table!(put_in);
             }
+            let replaced_by_nothing = options.replace && tx.shows().any().await?.is_none();
+            if replaced_by_nothing && !options.allow_empty {
+                return Err(BackupError::NoShowsInBackup);
+            }
             tx.titles().take_in().await?;
             tx.tables().number_onwards().await?;
             Ok(reader.rows_read())
@@ -198,6 +262,20 @@ pub async fn restore(
     }
     let bytes = from.metadata().map_or(0, |file| file.len());
     Ok(Copied { rows, bytes })
+}
+
+/// Sees to it that the tables are those that are read here.
+async fn has_our_schema(tx: &Tx) -> Result<(), BackupError> {
+    let (tables, known) = (tx.tables(), schema());
+    if tables.count_lists_of_migrations().await? == 0 {
+        return Err(BackupError::NoCatalogue);
+    }
+    match tables.last_migration().await? {
+        None => Err(BackupError::NoCatalogue),
+        Some(schema) if schema < known => Err(BackupError::OlderSchema { schema, known }),
+        Some(schema) if schema > known => Err(BackupError::NewerSchema { schema, known }),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Sees to it that the tables are empty, and stay so for everybody else.

@@ -27,6 +27,18 @@ pub(super) enum ComposeError {
     Run(&'static str, #[source] std::io::Error),
 }
 
+/// The folder of the deployment: `said`, else `deploy`, else the current one when that is it.
+pub(super) fn folder(said: Option<PathBuf>) -> PathBuf {
+    said.unwrap_or_else(|| {
+        let usual = PathBuf::from("deploy");
+        let here = PathBuf::from(".");
+        match !usual.join(FILE).is_file() && here.join(FILE).is_file() {
+            true => here,
+            false => usual,
+        }
+    })
+}
+
 /// Runs compose with `words` in the folder `project`, and answers the exit code that it had. What it says goes where ours
 /// does.
 pub(super) fn run(project: &Path, words: &[OsString]) -> Result<ExitCode, ComposeError> {

@@ -10,7 +10,11 @@ use super::probe::Site;
 /// Requests that are sent until each instance has answered one, for each of them.
 const TRIES_PER_INSTANCE: usize = 25;
 
-/// Runs every check, with a line for each on standard output, and answers whether all went well.
+/// What the page of the catalogue has, and hardly another one.
+const TITLE: &str = "<title>Film catalogue</title>";
+
+/// Runs every check, with a line for each on standard output, and answers whether all went well. Where nobody answers at
+/// all, one line says so.
 pub(super) fn test(site: &Site, instances: usize) -> bool {
     type Check<'a> = Box<dyn Fn() -> Result<String, String> + 'a>;
     let checks: [(&str, Check<'_>); 6] = [
@@ -21,6 +25,10 @@ pub(super) fn test(site: &Site, instances: usize) -> bool {
         ("search", Box::new(|| search(site))),
         ("instances", Box::new(|| all_instances(site, instances))),
     ];
+    if let Err(why) = site.get("/healthz") {
+        say("failed", "health", &why);
+        return false;
+    }
     let mut all_well = true;
     for (name, check) in checks {
         let (verdict, what) = match check() {
@@ -28,10 +36,14 @@ pub(super) fn test(site: &Site, instances: usize) -> bool {
             Err(why) => ("failed", why),
         };
         all_well &= verdict == "ok";
-        // A closed standard output is no failure.
-        writeln!(std::io::stdout().lock(), "{verdict:<7} {name}: {what}").ok();
+        say(verdict, name, &what);
     }
     all_well
+}
+
+fn say(verdict: &str, name: &str, what: &str) {
+    // A closed standard output is no failure.
+    writeln!(std::io::stdout().lock(), "{verdict:<7} {name}: {what}").ok();
 }
 
 fn health(site: &Site) -> Result<String, String> {
@@ -45,10 +57,10 @@ fn readiness(site: &Site) -> Result<String, String> {
 
 fn page(site: &Site) -> Result<String, String> {
     let page = site.text("/")?;
-    if page.contains("<html") {
+    if page.contains(TITLE) {
         Ok("the page is there".to_owned())
     } else {
-        Err("/ is no page; something else answers there".to_owned())
+        Err("/ is not the page of the catalogue; something else answers there".to_owned())
     }
 }
 

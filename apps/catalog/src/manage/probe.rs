@@ -34,7 +34,7 @@ impl Site {
     /// What is wrong with the URL.
     pub(super) fn at(url: &str) -> Result<Site, String> {
         let base = url.trim_end_matches('/');
-        if !base.starts_with("http://") {
+        if !is_plain(base) {
             return Err(format!(
                 "`{url}` is not asked: write an address such as http://127.0.0.1:8080; where only https:// is open, ask behind it"
             ));
@@ -71,7 +71,7 @@ impl Site {
             .agent
             .get(format!("{}{path}", self.base))
             .call()
-            .map_err(|error| format!("no answer: {error}"))?;
+            .map_err(|error| format!("no answer from {self}: {error}"))?;
         // After a failed attempt a proxy names each instance that it has tried; the last one has answered.
         let served_by = response
             .headers()
@@ -118,6 +118,18 @@ impl fmt::Display for Site {
     }
 }
 
+/// Whether it is `http://` with a host and, if any, a port.
+fn is_plain(url: &str) -> bool {
+    let Ok(uri) = url.parse::<ureq::http::Uri>() else {
+        return false;
+    };
+    let is_whole = uri.authority().is_some_and(|authority| {
+        let host = authority.host();
+        !host.is_empty() && (authority.port().is_some() || authority.as_str().ends_with(host))
+    });
+    uri.scheme_str() == Some("http") && is_whole
+}
+
 /// What a problem response says of itself.
 struct Detail<'a>(&'a str);
 
@@ -151,7 +163,14 @@ mod tests {
 
     #[test]
     fn what_is_no_plain_address_is_refused_with_an_example() {
-        for url in ["https://films.example", "films.example:8080", ""] {
+        for url in [
+            "https://films.example",
+            "films.example:8080",
+            "http://127.0.0.1:8001x",
+            "http://:80",
+            "http://",
+            "",
+        ] {
             let refused = Site::at(url).err().unwrap_or_default();
             assert!(
                 refused.contains("such as http://127.0.0.1:8080"),

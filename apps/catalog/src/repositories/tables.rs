@@ -84,6 +84,16 @@ pub trait Tables {
     #[evicts(tags = ["shows", "statistics"])]
     async fn hold_writers(&self) -> Result<()>;
 
+    /// Whether there is a list of the migrations that were applied: one, or none.
+    #[query(
+        postgres = "SELECT count(*) FROM pg_class WHERE oid = to_regclass('_shelfmark_migrations')",
+        sqlite = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '_shelfmark_migrations'"
+    )]
+    async fn count_lists_of_migrations(&self) -> Result<i64>;
+    /// The last migration that was applied.
+    #[query("SELECT max(version) FROM _shelfmark_migrations")]
+    async fn last_migration(&self) -> Result<Option<i64>>;
+
     /// How many rows there are that a restore would come on top of.
     #[query(
         "SELECT (SELECT count(*) FROM shows) + (SELECT count(*) FROM directors) + (SELECT count(*) FROM actors)

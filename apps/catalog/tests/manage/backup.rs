@@ -5,7 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use catalog::manage::archive::{ArchiveError, ArchiveReader, ArchiveWriter};
-use catalog::manage::{BackupError, Progress, backup, check, restore};
+use catalog::manage::{
+    BackupError, BackupOptions, Progress, RestoreOptions, backup, check, restore,
+};
 use catalog::repositories::{
     ActorsExt as _, DirectorsExt as _, Shows as _, ShowsExt as _, Titles as _, TitlesExt as _,
 };
@@ -17,11 +19,18 @@ use crate::service::Engine;
 use crate::tables::{Catalogue, add, record, rows};
 
 async fn back_up(db: &Db, to: &Path) -> Result<u64> {
-    Ok(backup(db, to, false, &mut Progress::new(true)).await?.rows)
+    let options = BackupOptions::default();
+    Ok(backup(db, to, options, &mut Progress::new(true))
+        .await?
+        .rows)
 }
 
 async fn put_back(db: &Db, from: &Path, replace: bool) -> Result<u64, BackupError> {
-    Ok(restore(db, from, replace, &mut Progress::new(true))
+    let options = RestoreOptions {
+        replace,
+        ..RestoreOptions::default()
+    };
+    Ok(restore(db, from, options, &mut Progress::new(true))
         .await?
         .rows)
 }

@@ -12,11 +12,11 @@ use anyhow::Result;
 use crate::on_both_engines;
 use crate::service::{Engine, Place, Service, ended_within, program, signal};
 
-fn out(output: &Output) -> String {
+pub(crate) fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn err(output: &Output) -> String {
+pub(crate) fn err(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -90,20 +90,19 @@ fn a_service_that_is_not_there_is_not_well() -> Result<()> {
     let asked = place.run(&["health", "--addr", &address])?;
     assert_eq!(asked.status.code(), Some(1));
     assert!(
-        err(&asked).starts_with("error: no answer: "),
+        err(&asked).starts_with(&format!("error: no answer from http://{address}: ")),
         "{}",
         err(&asked)
     );
     let tested = place.run(&["manage", "test", "--url", &format!("http://{address}")])?;
     assert_eq!(tested.status.code(), Some(1));
     let said = out(&tested);
-    assert_eq!(
-        said.lines()
-            .filter(|line| line.starts_with("failed "))
-            .count(),
-        6,
-        "{said}"
-    );
+    // Once, and not for each check.
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let expected = format!("failed  health: no answer from http://{address}: ");
+    assert!(said.starts_with(&expected), "{said}");
+    let none = place.run(&["manage", "test", "--instances", "0"])?;
+    assert_eq!(none.status.code(), Some(2));
     Ok(())
 }
 
@@ -141,12 +140,9 @@ fn init_db_creates_a_database_that_is_not_there_with_all_tables() -> Result<()> 
     let again = program(&url, place.folder.path(), &["manage", "init-db"]).output()?;
     assert!(again.status.success(), "{}", err(&again));
     // It is empty: a restore needs no --replace.
-    assert!(
-        place
-            .run(&["manage", "backup", "empty.backup"])?
-            .status
-            .success()
-    );
+    let words = ["manage", "backup", "empty.backup", "--allow-empty"];
+    let copied = program(&url, place.folder.path(), &words).output()?;
+    assert!(copied.status.success(), "{}", err(&copied));
     let restored = program(
         &url,
         place.folder.path(),
@@ -180,7 +176,7 @@ async fn an_interrupted_backup_leaves_nothing() -> Result<()> {
         .batch_execute("LOCK TABLE show_actors IN ACCESS EXCLUSIVE MODE")
         .await?;
     let mut child = place
-        .program(&["manage", "backup", "a.backup", "--quiet"])
+        .program(&["manage", "backup", "a.backup", "--quiet", "--allow-empty"])
         .spawn()?;
     let files = || Ok::<_, anyhow::Error>(fs::read_dir(place.folder.path())?.count());
     let until = Instant::now() + Duration::from_secs(30);
@@ -246,6 +242,20 @@ fn containers_are_driven_by_whichever_engine_is_there() -> Result<()> {
             assert_eq!((out(&ran), err(&ran)), (line, "progress\n".to_owned()));
         }
     }
+    Ok(())
+}
+
+#[test]
+fn the_current_folder_is_the_deployment_when_it_has_its_file() -> Result<()> {
+    let place = Place::new(Engine::Sqlite)?;
+    deployment(&place, "docker", 0)?;
+    let folder = fs::canonicalize(place.folder.path().join("deploy"))?;
+    let mut program = place.program(&["manage", "status"]);
+    program
+        .env("PATH", place.folder.path().join("bin"))
+        .current_dir(&folder);
+    let expected = format!("{}: compose --file compose.yaml ps\n", folder.display());
+    assert_eq!(out(&program.output()?), expected);
     Ok(())
 }
 

@@ -13,3 +13,4 @@ mod beside;
 mod http;
 mod import;
 mod service;
+mod settings;

@@ -13,6 +13,12 @@ pub enum ArchiveError {
     /// There is a file of the name already.
     #[error("{} is there already; choose another name, or replace it with --force", .0.display())]
     Exists(PathBuf),
+    /// There is a folder of the name.
+    #[error("{} is a folder; name a file in it", .0.display())]
+    Folder(PathBuf),
+    /// The file would stand in a folder that is not there.
+    #[error("there is no folder {}", .0.display())]
+    NoFolder(PathBuf),
     /// The file system refuses.
     #[error("cannot {doing} {}", .path.display())]
     Io {
@@ -26,6 +32,9 @@ pub enum ArchiveError {
     /// It is some other file.
     #[error("{} is no backup of a catalogue", .0.display())]
     Foreign(PathBuf),
+    /// It was a backup once.
+    #[error("{} is a backup that somebody has unpacked; pack it again with gzip", .0.display())]
+    Unpacked(PathBuf),
     /// It was made by a program that knows more.
     #[error(
         "{} is a backup of format {version}, and this program reads up to {VERSION}; use the program that made it, or a newer one",

@@ -26,7 +26,7 @@ impl ArchiveReader {
     /// Opens the archive at `path`, whose tables have at most the schema `known`.
     ///
     /// # Errors
-    /// `Io`, `Foreign`, `NewerFormat`, `NewerSchema`; `CutOff` or `Damaged` when that shows already.
+    /// `Io`, `Foreign`, `Unpacked`, `NewerFormat`, `NewerSchema`; `CutOff` or `Damaged` when that shows already.
     pub fn open(path: &Path, known: i64) -> Result<Self, ArchiveError> {
         let file = File::open(path).map_err(|source| read_failed(path, source))?;
         let lines = BufReader::new(GzDecoder::new(BufReader::new(file)));
@@ -48,7 +48,10 @@ impl ArchiveReader {
             Ok(()) => {}
             // Something that is not even compressed, or nothing at all.
             Err(ArchiveError::Damaged { .. } | ArchiveError::CutOff { .. }) => {
-                return Err(foreign());
+                return Err(match begins_unpacked(path) {
+                    true => ArchiveError::Unpacked(path.to_owned()),
+                    false => foreign(),
+                });
             }
             Err(other) => return Err(other),
         }
@@ -191,6 +194,13 @@ impl ArchiveReader {
             reason: reason.to_owned(),
         }
     }
+}
+
+/// Whether the file begins as the text of a backup does.
+fn begins_unpacked(path: &Path) -> bool {
+    let mut begin = [0; HEAD.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut begin));
+    read.is_ok() && begin == *HEAD.as_bytes()
 }
 
 fn read_failed(path: &Path, source: io::Error) -> ArchiveError {

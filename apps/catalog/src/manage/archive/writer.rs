@@ -28,15 +28,21 @@ impl ArchiveWriter {
     /// Begins an archive that will stand at `to`; only with `replace` in the place of a file that is there.
     ///
     /// # Errors
-    /// `Exists`, and `Io` where nothing can be written.
+    /// `Exists`, `Folder`, `NoFolder`, and `Io` where nothing can be written.
     pub fn create(to: &Path, replace: bool, head: &Head) -> Result<Self, ArchiveError> {
+        if to.is_dir() {
+            return Err(ArchiveError::Folder(to.to_owned()));
+        }
         if !replace && to.symlink_metadata().is_ok() {
             return Err(ArchiveError::Exists(to.to_owned()));
         }
         let file = tempfile::Builder::new()
             .prefix(".catalog-backup-")
             .tempfile_in(folder_of(to))
-            .map_err(|source| failed("write beside", to, source))?;
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::NotFound => ArchiveError::NoFolder(folder_of(to).to_owned()),
+                _ => failed("write beside", to, source),
+            })?;
         let mut writer = ArchiveWriter {
             to: to.to_owned(),
             replace,
