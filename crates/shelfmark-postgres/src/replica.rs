@@ -239,3 +239,69 @@ impl Replica {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shelfmark_core::config::{DatabaseConfig, Target};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::connect::Connector;
+    use crate::report::tests::report;
+    use crate::tasks::Tasks;
+
+    /// One that nobody watches, so that it is known to be what it is told to be.
+    fn replica() -> shelfmark_core::Result<Replica> {
+        let config = DatabaseConfig::from_url("postgres://app@localhost/app")?;
+        let Target::Postgres(target) = &config.target else {
+            unreachable!("the URL names a PostgreSQL server");
+        };
+        let (settings, tasks) = (&config.pool, Tasks::new());
+        let connector = Connector::new(target, settings, config.statement_timeout, tasks.clone())?;
+        Ok(Replica::new(Pool::new(connector, settings, tasks)?))
+    }
+
+    /// Has the replica say in that session of its watcher, and after so many connections, that it has come to `log`.
+    fn say(replica: &Replica, session: u64, opened: u64, log: u64) {
+        let mut report = report(1, log);
+        report.follows = true;
+        let heard = Heard {
+            report,
+            asked: Instant::now(),
+            session,
+            opened,
+        };
+        let max_lag = Duration::from_secs(1);
+        replica.heard(heard, &Progress::new(max_lag), max_lag);
+    }
+
+    #[tokio::test]
+    async fn what_a_replica_has_reached_holds_for_one_session() -> shelfmark_core::Result<()> {
+        let (replica, position) = (replica()?, Position::new(1, 100));
+        say(&replica, 1, 0, 99);
+        assert_eq!(replica.reached(&position).await, None);
+        say(&replica, 1, 0, 100);
+        assert_eq!(replica.reached(&position).await, Some(1));
+        assert!(replica.still_is(1).await);
+        say(&replica, 1, 0, 200);
+        assert!(replica.still_is(1).await);
+        // It was restarted while it was read, and has come as far again.
+        say(&replica, 2, 0, 200);
+        assert!(!replica.still_is(1).await);
+        assert!(replica.still_is(2).await);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_after_the_last_answer_may_be_to_a_replica_that_went_back()
+    -> shelfmark_core::Result<()> {
+        let replica = replica()?;
+        // So many connections there were when it was asked, and there is another number of them now. Nobody answers.
+        say(&replica, 1, 7, 100);
+        assert!(!replica.still_is(1).await);
+        replica.lost("its connection was lost".to_owned());
+        assert!(!replica.still_is(1).await);
+        assert_eq!(replica.reached(&Position::new(1, 100)).await, None);
+        Ok(())
+    }
+}
