@@ -18,7 +18,6 @@ mod deploy_on_one_machine;
 mod files;
 mod images_and_units;
 mod right_database;
-mod right_database;
 #[path = "../program/service.rs"]
 mod service;
 mod tables;
