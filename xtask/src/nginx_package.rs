@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 
 use crate::interrupt::Interrupts;
-use crate::package::{Manager, install};
+use crate::package::{Packages, install};
 
 /// Where packages put it; some of these folders are on the `PATH` of administrators alone.
 const FOLDERS: [&str; 5] = [
@@ -17,37 +17,11 @@ const FOLDERS: [&str; 5] = [
     "/opt/homebrew/bin",
 ];
 
-const MANAGERS: [Manager; 3] = [
-    Manager {
-        program: "apt-get",
-        update: Some(&["-q", "update"]),
-        install: &[
-            "-q",
-            "install",
-            "-y",
-            "--no-install-recommends",
-            "-o",
-            "DPkg::Lock::Timeout=300",
-            "nginx-light",
-        ],
-        by_hand: "apt-get update && apt-get install nginx-light",
-        needs_root: true,
-    },
-    Manager {
-        program: "dnf",
-        update: None,
-        install: &["install", "-y", "nginx"],
-        by_hand: "dnf install nginx",
-        needs_root: true,
-    },
-    Manager {
-        program: "brew",
-        update: None,
-        install: &["install", "nginx"],
-        by_hand: "brew install nginx",
-        needs_root: false,
-    },
-];
+const PACKAGES: Packages = Packages {
+    apt: "nginx-light",
+    dnf: "nginx",
+    brew: "nginx",
+};
 
 /// Installs `nginx` when the machine has none.
 ///
@@ -58,11 +32,11 @@ pub(crate) fn ensure(interrupts: &Interrupts) -> anyhow::Result<()> {
         return Ok(());
     }
     let missing = format!("found no nginx on the PATH or in {}", FOLDERS.join(", "));
-    let manager = install(&MANAGERS, "nginx", &missing, interrupts)?;
+    let manager = install(&PACKAGES, "nginx", &missing, interrupts)?;
     ensure!(
         is_there(),
         "{} has not brought an nginx that can be used",
-        manager.program
+        manager
     );
     Ok(())
 }

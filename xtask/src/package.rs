@@ -8,30 +8,75 @@ use anyhow::{Context, bail};
 use crate::interrupt::Interrupts;
 use crate::workspace::{command, is_on_path};
 
-/// A package manager, and how it installs something.
+/// What each package manager calls the package of a program.
 #[derive(Debug)]
-pub(crate) struct Manager {
-    pub(crate) program: &'static str,
-    /// Brings the list of packages up to date; the installation is tried even when this fails,
-    /// since it does so when any one of several sources is away.
-    pub(crate) update: Option<&'static [&'static str]>,
-    pub(crate) install: &'static [&'static str],
-    /// What a person would type.
-    pub(crate) by_hand: &'static str,
-    pub(crate) needs_root: bool,
+pub(crate) struct Packages {
+    pub(crate) apt: &'static str,
+    pub(crate) dnf: &'static str,
+    pub(crate) brew: &'static str,
 }
 
-/// Installs `what`, which is missing as `missing` says, with the first of `managers` that is on this machine.
+/// A package manager, and how it installs something.
+#[derive(Debug)]
+struct Manager {
+    program: &'static str,
+    /// Brings the list of packages up to date; the installation is tried even when this fails,
+    /// since it does so when any one of several sources is away.
+    update: Option<&'static [&'static str]>,
+    /// Comes before the package's name.
+    install: &'static [&'static str],
+    /// What a person would type before the package's name.
+    by_hand: &'static str,
+    needs_root: bool,
+    package: fn(&Packages) -> &'static str,
+}
+
+const MANAGERS: [Manager; 3] = [
+    Manager {
+        program: "apt-get",
+        update: Some(&["-q", "update"]),
+        install: &[
+            "-q",
+            "install",
+            "-y",
+            "--no-install-recommends",
+            "-o",
+            "DPkg::Lock::Timeout=300",
+        ],
+        by_hand: "apt-get update && apt-get install",
+        needs_root: true,
+        package: |packages| packages.apt,
+    },
+    Manager {
+        program: "dnf",
+        update: None,
+        install: &["install", "-y"],
+        by_hand: "dnf install",
+        needs_root: true,
+        package: |packages| packages.dnf,
+    },
+    Manager {
+        program: "brew",
+        update: None,
+        install: &["install"],
+        by_hand: "brew install",
+        needs_root: false,
+        package: |packages| packages.brew,
+    },
+];
+
+/// Installs `what`, which is missing as `missing` says, with the first package manager that is on this machine, and
+/// answers which that was.
 ///
 /// # Errors
 /// When none is, or it fails; the message names the command to run.
-pub(crate) fn install<'m>(
-    managers: &'m [Manager],
+pub(crate) fn install(
+    packages: &Packages,
     what: &str,
     missing: &str,
     interrupts: &Interrupts,
-) -> anyhow::Result<&'m Manager> {
-    let Some(manager) = managers.iter().find(|manager| is_on_path(manager.program)) else {
+) -> anyhow::Result<&'static str> {
+    let Some(manager) = MANAGERS.iter().find(|manager| is_on_path(manager.program)) else {
         bail!("{missing}; neither apt-get nor dnf nor brew is on this machine to install it with");
     };
     let prefix = manager.prefix(
@@ -39,17 +84,31 @@ pub(crate) fn install<'m>(
         is_on_path("sudo"),
         stdin().is_terminal(),
     );
+    let package = (manager.package)(packages);
+    let by_hand = format!("{} {package}", manager.by_hand);
     let Some(prefix) = prefix else {
-        bail!(
-            "{missing}; to install it, run this as root: {}",
-            manager.by_hand
-        );
+        bail!("{missing}; to install it, run this as root: {by_hand}");
     };
-    let words = manager.words(&prefix, manager.install);
+    let line = [manager.install, &[package]].concat();
+    let words = manager.words(&prefix, &line);
     eprintln!("{what} is missing; installing it: {}", words.join(" "));
     eprintln!("(the package may start a server of its own; the tests don't use that one)");
-    manager.install(&prefix, what, interrupts)?;
-    Ok(manager)
+    if let Some(update) = manager.update
+        && !manager.run(&prefix, update, interrupts)?
+    {
+        eprintln!(
+            "{} could not update its lists; trying what it knows",
+            manager.program
+        );
+    }
+    if !manager.run(&prefix, &line, interrupts)? {
+        interrupts.check()?;
+        bail!(
+            "{} could not install {what}; install it by hand, for example, as root: {by_hand}",
+            manager.program
+        );
+    }
+    Ok(manager.program)
 }
 
 impl Manager {
@@ -76,31 +135,6 @@ impl Manager {
         Some(prefix)
     }
 
-    fn install(
-        &self,
-        prefix: &[&'static str],
-        what: &str,
-        interrupts: &Interrupts,
-    ) -> anyhow::Result<()> {
-        if let Some(update) = self.update
-            && !self.run(prefix, update, interrupts)?
-        {
-            eprintln!(
-                "{} could not update its lists; trying what it knows",
-                self.program
-            );
-        }
-        if !self.run(prefix, self.install, interrupts)? {
-            interrupts.check()?;
-            bail!(
-                "{} could not install {what}; install it by hand, for example, as root: {}",
-                self.program,
-                self.by_hand
-            );
-        }
-        Ok(())
-    }
-
     fn run(
         &self,
         prefix: &[&'static str],
@@ -124,7 +158,7 @@ impl Manager {
 
 #[cfg(test)]
 mod tests {
-    use crate::postgres_package::MANAGERS;
+    use super::MANAGERS;
 
     #[test]
     fn root_installs_without_sudo() {

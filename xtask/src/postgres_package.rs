@@ -4,39 +4,13 @@ use anyhow::Context;
 use test_postgres::{Programs, ProgramsError};
 
 use crate::interrupt::Interrupts;
-use crate::package::{Manager, install};
+use crate::package::{Packages, install};
 
-pub(crate) const MANAGERS: [Manager; 3] = [
-    Manager {
-        program: "apt-get",
-        update: Some(&["-q", "update"]),
-        install: &[
-            "-q",
-            "install",
-            "-y",
-            "--no-install-recommends",
-            "-o",
-            "DPkg::Lock::Timeout=300",
-            "postgresql",
-        ],
-        by_hand: "apt-get update && apt-get install postgresql",
-        needs_root: true,
-    },
-    Manager {
-        program: "dnf",
-        update: None,
-        install: &["install", "-y", "postgresql-server"],
-        by_hand: "dnf install postgresql-server",
-        needs_root: true,
-    },
-    Manager {
-        program: "brew",
-        update: None,
-        install: &["install", "postgresql@17"],
-        by_hand: "brew install postgresql@17",
-        needs_root: false,
-    },
-];
+const PACKAGES: Packages = Packages {
+    apt: "postgresql",
+    dnf: "postgresql-server",
+    brew: "postgresql@17",
+};
 
 /// Finds PostgreSQL's programs, and installs them when the machine has none or only old ones.
 ///
@@ -50,7 +24,7 @@ pub(crate) fn ensure(interrupts: &Interrupts) -> anyhow::Result<Programs> {
         Err(error) => error,
     };
     let manager = install(
-        &MANAGERS,
+        &PACKAGES,
         "PostgreSQL 15 or newer",
         &missing.to_string(),
         interrupts,
@@ -59,7 +33,7 @@ pub(crate) fn ensure(interrupts: &Interrupts) -> anyhow::Result<Programs> {
         format!(
             "{} has not brought a PostgreSQL that can be used; \
              https://www.postgresql.org/download/ has newer packages",
-            manager.program
+            manager
         )
     })
 }
