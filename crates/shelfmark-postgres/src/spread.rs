@@ -4,7 +4,9 @@
 //! the primary and remembered. What is not refused and yet belongs to the primary stays out by its name: locks that
 //! others ask for, what a session said before, and PostgreSQL's own ways to act on a server.
 
-use shelfmark_core::sql::{Class, TokenKind, classify, tokenize};
+use shelfmark_core::sql::TokenKind;
+
+use crate::stateless::is_query_that_calls;
 
 /// PostgreSQL's functions that begin with `pg_` and may be asked anywhere; sorted. All others stay on the primary.
 const ASKED_ANYWHERE: &[&str] = &[
@@ -37,27 +39,10 @@ const KEPT: &[&str] = &[
 
 /// Whether a replica may be asked to run a statement with this text.
 pub(crate) fn may_run_on_replicas(sql: &str) -> bool {
-    if classify(sql) != Class::Read {
-        return false;
-    }
-    let Ok(tokens) = tokenize(sql) else {
-        return false;
-    };
-    let seen: Vec<_> = tokens.iter().filter(|token| !token.is_trivia()).collect();
-    let first = seen.iter().find(|token| token.kind != TokenKind::Open);
-    let is_query = first.is_some_and(|first| {
-        ["select", "with", "values", "table"]
-            .iter()
-            .any(|keyword| first.is_word(sql, keyword))
-    });
-    is_query
-        && seen.windows(2).all(|pair| match pair {
-            [name, open] if open.kind == TokenKind::Open => match name.kind {
-                TokenKind::Word | TokenKind::QuotedIdent => !is_kept(name.text(sql)),
-                _ => true,
-            },
-            _ => true,
-        })
+    is_query_that_calls(sql, |_, name| match name.kind {
+        TokenKind::Word | TokenKind::QuotedIdent => !is_kept(name.text(sql)),
+        _ => true,
+    })
 }
 
 fn is_kept(name: &str) -> bool {

@@ -6,7 +6,7 @@
 //! of the user's own, whose body is not looked at. What a view, an operator, a cast or a policy calls is not seen here;
 //! what writes there is refused by the lane's session, which is read-only.
 
-use shelfmark_core::sql::{Class, TokenKind, classify, tokenize};
+use shelfmark_core::sql::{Class, Token, TokenKind, classify, tokenize};
 
 /// Functions without effects, and the keywords that stand before a parenthesis as functions do; sorted.
 const HARMLESS: &[&str] = &[
@@ -212,6 +212,20 @@ const HARMLESS: &[&str] = &[
 
 /// Whether a statement with this text may run on a shared session.
 pub(crate) fn is_stateless(sql: &str) -> bool {
+    is_query_that_calls(sql, |schema, name| match name.kind {
+        // A name with a schema may be anybody's function.
+        TokenKind::Word => {
+            !schema.is_some_and(|before| before.text(sql).ends_with('.'))
+                && is_harmless(name.text(sql))
+        }
+        TokenKind::QuotedIdent => false,
+        _ => true,
+    })
+}
+
+/// Whether a text is one query, and `may` allows whatever stands before a parenthesis in it; `may` gets what stands before
+/// that, too. Only there do names matter.
+pub(crate) fn is_query_that_calls(sql: &str, may: impl Fn(Option<&Token>, &Token) -> bool) -> bool {
     if classify(sql) != Class::Read {
         return false;
     }
@@ -219,27 +233,19 @@ pub(crate) fn is_stateless(sql: &str) -> bool {
         return false;
     };
     let seen: Vec<_> = tokens.iter().filter(|token| !token.is_trivia()).collect();
-    let queries = seen.iter().find(|token| token.kind != TokenKind::Open);
-    let is_query = queries.is_some_and(|first| {
+    let first = seen.iter().find(|token| token.kind != TokenKind::Open);
+    let is_query = first.is_some_and(|first| {
         ["select", "with", "values", "table"]
             .iter()
             .any(|keyword| first.is_word(sql, keyword))
     });
+    let mut before = None;
     is_query
-        && seen.windows(2).all(|pair| match pair {
-            [name, open] if open.kind == TokenKind::Open => match name.kind {
-                TokenKind::Word => is_harmless(name.text(sql)),
-                TokenKind::QuotedIdent => false,
-                _ => true,
-            },
-            _ => true,
-        })
-        // A name with a schema may be anybody's function; only in front of a parenthesis does it matter.
-        && seen.windows(3).all(|three| match three {
-            [dot, name, open] if open.kind == TokenKind::Open && name.kind == TokenKind::Word => {
-                !dot.text(sql).ends_with('.')
-            }
-            _ => true,
+        && seen.windows(2).all(|pair| {
+            let [name, next] = pair else { return true };
+            let is_allowed = next.kind != TokenKind::Open || may(before, name);
+            before = Some(*name);
+            is_allowed
         })
 }
 
